@@ -1,0 +1,1 @@
+"""What was measured: probes, the durable spool and the signed batches of one vantage."""

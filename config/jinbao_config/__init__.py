@@ -1,0 +1,1 @@
+"""What was declared: links, contract, services. Strict, typed loading of the TOML files."""

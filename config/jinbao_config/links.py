@@ -1,0 +1,227 @@
+"""links.toml: the contracted circuits and the rungs probed on each. Format: docs/config.md."""
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from jinbao_config import units
+from jinbao_config.shape import (
+    ConfigError,
+    Document,
+    choice,
+    flag,
+    key,
+    list_of,
+    map_of,
+    read_document,
+    table,
+    tables,
+    text,
+    words,
+)
+
+TOWNSHIP_TARGETS = ("nic", "lan", "cpe", "edge", "core", "peer", "app")
+COUNTY_TARGETS = ("gw", "ce", "carrier", "cpe", "agent", "peer", "app")
+COUNTY_SITE_TARGETS = ("gw", "ce", "carrier")
+ALL_LINKS = "*"
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+_DEFAULT_INTERVAL = units.duration_ms("10s")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a rung is and how it is probed: an ICMP echo, a TCP connect, an HTTP GET, or the local network card."""
+
+    kind: Literal["icmp", "tcp", "http", "https", "nic"]
+    host: str
+    port: int = 0
+    path: str = ""
+
+    def __str__(self) -> str:
+        if self.kind == "icmp":
+            return self.host
+        if self.kind == "nic":
+            return f"nic:{self.host}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.kind}://{host}:{self.port}{self.path}"
+
+
+_DEFAULT_PORT = {"tcp": None, "http": 80, "https": 443}
+
+
+def parse_target(value: object) -> Target:
+    """'10.0.0.1' ICMP, 'tcp://10.0.0.1:443', 'http://10.0.0.1:80/health', 'nic:eth0'. Raises ValueError."""
+    if not isinstance(value, str):
+        raise ValueError("expected an address in quotes")
+    if value.startswith("nic:") and len(value) > 4:
+        return Target("nic", value.removeprefix("nic:"))
+    if "://" in value:
+        return _parse_url(value)
+    try:
+        return Target("icmp", str(ipaddress.ip_address(value)))
+    except ValueError:
+        raise ValueError(
+            "expected an IP address, tcp://ADDRESS:PORT, http://ADDRESS[:PORT]/PATH, https://… or nic:INTERFACE"
+        ) from None
+
+
+def _parse_url(value: str) -> Target:
+    url = urlsplit(value)
+    if url.scheme not in _DEFAULT_PORT:
+        raise ValueError(
+            f"unknown kind of probe {url.scheme}://; known are {', '.join(f'{kind}://' for kind in _DEFAULT_PORT)}"
+        )
+    try:
+        port = url.port or _DEFAULT_PORT[url.scheme]
+    except ValueError:
+        port = None
+    if not url.hostname or not port:
+        raise ValueError(f"expected {url.scheme}://ADDRESS:PORT with a port from 1 to 65535")
+    path = (url.path or "/") + (f"?{url.query}" if url.query else "") if url.scheme != "tcp" else ""
+    return Target(url.scheme, url.hostname, port, path)  # type: ignore[arg-type]  # the table above holds just the literal's words
+
+
+def _interval_ms(value: object) -> int:
+    interval = units.duration_ms(value)
+    if interval < 1000 or units.DAY_MS % interval:
+        raise ValueError("the interval must be at least 1s and divide a day, such as 1s, 10s, 15s or 1m")
+    return interval
+
+
+def _code(value: object) -> str:
+    if isinstance(value, str) and len(value) == 9 and value.isdecimal():
+        return value
+    raise ValueError('expected a division code of 9 digits, such as "510422101"')
+
+
+def _network(value: object) -> str:
+    try:
+        return str(ipaddress.ip_network(value))  # type: ignore[arg-type]  # it raises ValueError for anything else
+    except ValueError:
+        raise ValueError('expected a network such as "10.1.0.0/16" with no host bits set') from None
+
+
+interval_kind = words(_interval_ms, "10s")
+target_kind = words(parse_target, "10.0.0.1")
+networks_kind = list_of(words(_network, "10.1.0.0/16"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    interval: int = key(interval_kind, _DEFAULT_INTERVAL, doc="T, the probing period; divides a day")
+    targets: Mapping[str, int] = key(
+        map_of(interval_kind, tuple(dict.fromkeys(TOWNSHIP_TARGETS + COUNTY_TARGETS))),
+        lambda: NOTHING,
+        doc="T of single rungs, where it differs",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class County:
+    """The centre's own side, probed by the county agent on behalf of every link."""
+
+    targets: Mapping[str, Target] = key(
+        map_of(target_kind, COUNTY_SITE_TARGETS), lambda: NOTHING, doc="gw, ce and carrier of the county site"
+    )
+    mains_sense: bool = key(flag, False, doc="whether the county site's mains is sensed")
+    networks: tuple[str, ...] = key(networks_kind, (), doc="where the county's targets must lie; empty: anywhere")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One township's contracted circuit. Valid on [from_, to)."""
+
+    code: str = key(words(_code, "510422101"), doc="6+3 digit division code")
+    name: str = key(text, doc="the township's name as pages print it")
+    from_: date = key(words(units.day, "2020-01-01"), date(1970, 1, 1), doc="first day in force", name="from")
+    to: date | None = key(words(units.day, "2025-01-01"), None, doc="first day no longer in force")
+    group: str = key(text, "", doc="links behind one aggregation device share a group")
+    cpe_owner: str = key(choice("carrier", "township", "centre"), "carrier", doc="who answers for the 光猫")
+    mains_sense: bool = key(flag, False, doc="whether the township's mains is sensed")
+    agent_on_battery: bool = key(flag, False, doc="whether the agent outlives a power cut")
+    targets: Mapping[str, Target] = key(
+        map_of(target_kind, TOWNSHIP_TARGETS), lambda: NOTHING, doc="the ladder as the township agent sees it"
+    )
+    county_targets: Mapping[str, Target] = key(
+        map_of(target_kind, ("cpe", "agent", "peer", "app")),
+        lambda: NOTHING,
+        doc="the same link seen from the county; cpe and app default to `targets`",
+    )
+    silent: tuple[str, ...] = key(list_of(text), (), doc="rungs known never to answer")
+    networks: tuple[str, ...] = key(networks_kind, (), doc="where this link's targets must lie; empty: anywhere")
+
+    def seen_from_county(self) -> dict[str, Target]:
+        """cpe, agent, peer and app as the county agent probes them."""
+        shared = {name: self.targets[name] for name in ("cpe", "app") if name in self.targets}
+        return {**shared, **self.county_targets}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Links:
+    schema: str = key(choice("jinbao.links/1"), doc="the format of this file")
+    defaults: Defaults = key(table(Defaults), Defaults, doc="what holds for every link")
+    county: County = key(table(County), County, doc="the county site")
+    link: tuple[Link, ...] = key(tables(Link, "code"), (), doc="the circuits")
+
+    def interval(self, rung: str) -> int:
+        """T of a rung in milliseconds."""
+        return self.defaults.targets.get(rung, self.defaults.interval)
+
+    def __getitem__(self, code: str) -> Link:
+        for link in self.link:
+            if link.code == code:
+                return link
+        raise KeyError(code)
+
+
+def read_links(file: Path) -> Document[Links]:
+    """Raises ConfigError naming file, key, value and what would be right."""
+    document = read_document(Links, file)
+    for where, problem in _contradictions(document.value):
+        raise ConfigError(str(file), where, problem)
+    return document
+
+
+def _contradictions(links: Links) -> Iterator[tuple[str, str]]:
+    if not links.link:
+        yield "link", "no link is declared; add a [[link]] table for each circuit"
+    seen: set[str] = set()
+    for link in links.link:
+        where = f"link[{link.code}]"
+        if link.code in seen:
+            yield f"{where}.code", f"{link.code!r}: this link is declared twice; each code may stand once"
+        seen.add(link.code)
+        if link.to is not None and link.to <= link.from_:
+            yield f"{where}.to", f"{link.to}: must lie after from, {link.from_}"
+        for rung in link.silent:
+            if rung not in TOWNSHIP_TARGETS + COUNTY_TARGETS:
+                yield (
+                    f"{where}.silent",
+                    f"{rung!r}: no such rung; known are {', '.join(dict.fromkeys(TOWNSHIP_TARGETS + COUNTY_TARGETS))}",
+                )
+        yield from _outside(f"{where}.targets", link.targets, link.networks + links.county.networks if link.networks else ())
+        yield from _outside(
+            f"{where}.county_targets",
+            link.county_targets,
+            link.networks + links.county.networks if link.networks else (),
+        )
+    yield from _outside("county.targets", links.county.targets, links.county.networks)
+
+
+def _outside(where: str, targets: Mapping[str, Target], allowed: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    for name, target in targets.items():
+        if target.kind == "nic" or not allowed:
+            continue
+        try:
+            address = ipaddress.ip_address(target.host)
+        except ValueError:
+            yield f"{where}.{name}", f"{target.host!r}: a name cannot be checked against networks; write the address"
+            continue
+        if not any(address in ipaddress.ip_network(network) for network in allowed):
+            yield f"{where}.{name}", f"{target.host!r}: outside its networks; it must lie in {' or '.join(allowed)}"

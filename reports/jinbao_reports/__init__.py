@@ -1,0 +1,1 @@
+"""How it is judged: samples to timeline, attribution, contract classes, Statement and pages."""
