@@ -1,0 +1,78 @@
+"""Where samples and events come from: a store, or files. Judgement asks only this protocol."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from jinbao_agent.sample import Event
+from jinbao_collector.series import NO_SAMPLES, Series
+
+SeriesKey = tuple[str, str, str]
+"""(link, vantage, target)"""
+
+
+class BadInput(Exception):
+    """A file cannot be used: where, what, and what would be right. Ends a command with exit code 2."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Flaw:
+    """A readable input that contradicts itself; listed in the Statement's `integrity`. `at` is milliseconds UTC."""
+
+    kind: str
+    link: str
+    target: str
+    at: int
+
+
+class Source(Protocol):
+    """What a store offers to judgement; jinbao_collector.store readers and Recorded are such."""
+
+    def names(self) -> set[SeriesKey]: ...
+
+    def series(self, link: str, vantage: str, target: str, since_ms: int, until_ms: int) -> Series:
+        """The samples of [since, until)."""
+        ...
+
+    def events(self, since_ms: int, until_ms: int) -> tuple[Event, ...]: ...
+
+    def inputs(self) -> Mapping[str, str]:
+        """Name -> SHA-256 of everything that was read."""
+        ...
+
+    def flaws(self) -> tuple[Flaw, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A source held in memory, as read from files."""
+
+    recorded: Mapping[SeriesKey, Series]
+    recorded_events: tuple[Event, ...] = ()
+    digests: tuple[tuple[str, str], ...] = ()
+    found: tuple[Flaw, ...] = ()
+
+    def names(self) -> set[SeriesKey]:
+        return set(self.recorded)
+
+    def series(self, link: str, vantage: str, target: str, since_ms: int, until_ms: int) -> Series:
+        return self.recorded.get((link, vantage, target), NO_SAMPLES).between(since_ms, until_ms)
+
+    def events(self, since_ms: int, until_ms: int) -> tuple[Event, ...]:
+        return tuple(event for event in self.recorded_events if since_ms <= event.at_us // 1000 < until_ms)
+
+    def inputs(self) -> Mapping[str, str]:
+        return dict(self.digests)
+
+    def flaws(self) -> tuple[Flaw, ...]:
+        return self.found
+
+
+def digest(file: Path) -> str:
+    """SHA-256 of a file's bytes. Raises BadInput."""
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except OSError as problem:
+        raise BadInput(f"{file}: cannot be read: {problem.strerror}") from None

@@ -1,0 +1,170 @@
+"""Samples of one series -> the spans in which it was UP and in which DOWN; all other time is UNKNOWN (judgement R1, R2)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from jinbao_agent.sample import LATE, REFUSED, REPLY
+from jinbao_collector.series import NONE, Ints, Series
+from jinbao_reports.interval import Spans, complement, merge, union
+
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """UP and DOWN are disjoint; what neither covers is UNKNOWN."""
+
+    up: Spans
+    down: Spans
+
+    @property
+    def known(self) -> Spans:
+        return union(self.up, self.down)
+
+    @property
+    def unknown(self) -> Spans:
+        return complement(self.known)
+
+
+NOTHING_KNOWN = Timeline((), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Flap:
+    """A run of failures too short to be declared. Instants of its failed samples and the ends of their holds, milliseconds."""
+
+    holds: Spans
+    instants: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Usable samples of one series: instant, whether it succeeded, until when it holds, its interval (R1.3, R2.1)."""
+
+    at: Ints
+    ok: Bools
+    held: Ints
+    interval: Ints
+
+    def __len__(self) -> int:
+        return len(self.at)
+
+
+def sent(series: Series) -> Series:
+    """Without `not_sent` rows: they are records of the agent, not samples."""
+    ours = np.array([word.startswith("not_sent") for word in series.outcomes], bool)
+    return series.take(~ours[series.outcome]) if ours.any() else series
+
+
+def succeeded(series: Series, wait_ms: int, host: str, *, service: bool = False) -> Bools:
+    """Whether each sample is a success: an answer within W, inclusive; a refusal proves the link, not the service.
+
+    An `unreachable:3:3` from the target itself (`host`) is a refusal (RFC 2678 section 6.6.5).
+    """
+    answers = np.array([word in (REPLY, LATE) for word in series.outcomes], bool)
+    refusals = np.array([is_refusal(word, host) for word in series.outcomes], bool)
+    in_time = (series.rtt != NONE) & (series.rtt <= wait_ms * 1000)
+    good: Bools = answers[series.outcome] & in_time
+    return good if service else good | refusals[series.outcome]
+
+
+def is_refusal(outcome: str, host: str) -> bool:
+    return outcome == REFUSED or (bool(host) and outcome == f"unreachable:3:3:{host}")
+
+
+def results(series: Series, wait_ms: int, host: str, *, service: bool = False) -> Results:
+    """A sample holds to the next one if that is at most 1.5 T away, else for T; the rest is a gap."""
+    series = sent(series)
+    if not len(series):
+        return Results(series.at, np.zeros(0, bool), series.at, series.interval)
+    following = np.append(series.at[1:], np.iinfo(np.int64).max)
+    near = 2 * (following - series.at) <= 3 * series.interval
+    near[-1] = False
+    held = np.where(near, following, series.at + series.interval)
+    return Results(series.at, succeeded(series, wait_ms, host, service=service), held, series.interval)
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Consecutive equal results without a gap among them: samples first..last of Results, and the filler before it."""
+
+    ok: bool
+    first: int
+    last: int
+    filler: int
+
+
+def hysteresis(samples: Results, n: int) -> tuple[Timeline, tuple[Flap, ...]]:
+    """The timeline after n consecutive results, back-dated both ways, and the flaps inside its UP time.
+
+    The machine runs twice, with every gap filled by failures (F), then by successes (S); where both agree the state is
+    known. An instant outside every hold is never known, however the runs agree.
+    """
+    runs = list(_runs(samples))
+    pessimist, optimist = _states(runs, n, filler_ok=False), _states(runs, n, filler_ok=True)
+    spans: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
+    for run, low, high in zip(runs, pessimist, optimist, strict=True):
+        if low == high:
+            spans[low].append((int(samples.at[run.first]), int(samples.held[run.last])))
+    timeline = Timeline(merge(spans[True]), merge(spans[False]))
+    return timeline, tuple(_flaps(samples, runs, [low and high for low, high in zip(pessimist, optimist, strict=True)]))
+
+
+def _runs(samples: Results) -> Iterator[_Run]:
+    if not len(samples):
+        return
+    gap = samples.at[1:] - samples.held[:-1]
+    filler = -(-gap // samples.interval[:-1])
+    first = np.flatnonzero(np.append(True, (samples.ok[1:] != samples.ok[:-1]) | (gap > 0)))
+    last = np.append(first[1:], len(samples)) - 1
+    for start, end in zip(first.tolist(), last.tolist(), strict=True):
+        yield _Run(bool(samples.ok[start]), start, end, int(filler[start - 1]) if start else 0)
+
+
+def _states(runs: list[_Run], n: int, *, filler_ok: bool) -> list[bool]:
+    """The state during each run. Before the first and after the last sample the gap is endless (R9)."""
+    stretches = list(_stretches(runs, n, filler_ok=filler_ok))
+    states: list[bool] = []
+    state = filler_ok
+    for ok, count, members in stretches:
+        if count >= n:
+            state = ok
+        states += [state] * members
+    return states
+
+
+def _stretches(runs: list[_Run], n: int, *, filler_ok: bool) -> Iterator[tuple[bool, int, int]]:
+    """Maximal stretches of equal results, filler included: (result, how many, how many runs of samples in it)."""
+    ok, count, members = filler_ok, n, 0
+    for run in runs:
+        for result, length, own in ((filler_ok, run.filler, 0), (run.ok, run.last - run.first + 1, 1)):
+            if not length:
+                continue
+            if result != ok:
+                yield ok, count, members
+                ok, count, members = result, 0, 0
+            count, members = count + length, members + own
+    yield ok, count + (n if ok == filler_ok else 0), members
+
+
+def _flaps(samples: Results, runs: list[_Run], up: list[bool]) -> Iterator[Flap]:
+    """Failed runs inside UP time; a gap without a success between does not split one (R9)."""
+    failed: list[_Run] = []
+    for run, is_up in zip(runs, up, strict=True):
+        if is_up and not run.ok:
+            failed.append(run)
+        elif failed:
+            yield _flap(samples, failed)
+            failed = []
+    if failed:
+        yield _flap(samples, failed)
+
+
+def _flap(samples: Results, runs: list[_Run]) -> Flap:
+    return Flap(
+        merge((int(samples.at[run.first]), int(samples.held[run.last])) for run in runs),
+        tuple(int(at) for run in runs for at in samples.at[run.first : run.last + 1]),
+    )
