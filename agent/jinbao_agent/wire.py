@@ -16,7 +16,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from jinbao_agent.keys import SigningKey, VerifyKey
-from jinbao_agent.sample import Event, Sample
+from jinbao_agent.sample import Event, Sample, outcome_problem
 
 GENESIS = "0" * 64
 BATCH_TAG = "jinbao-batch/1"
@@ -25,6 +25,10 @@ _TAG = re.compile(r"jinbao-[a-z]+/\d+")
 
 class WireError(Exception):
     """These bytes are not what they should be: says why."""
+
+
+class TooLarge(WireError):
+    """More bytes than the reader allows."""
 
 
 def sha256(data: bytes) -> str:
@@ -120,14 +124,14 @@ def pack(batches: Iterable[Batch]) -> bytes:
 
 
 def unpack(data: bytes, most_bytes: int) -> list[Batch]:
-    """The batches of one request. Raises WireError; stops inflating at `most_bytes`, so a bomb costs no memory."""
+    """The batches of one request. Raises WireError; stops inflating at `most_bytes` (TooLarge), so a bomb costs no memory."""
     inflate = zlib.decompressobj()
     try:
         plain = inflate.decompress(data, most_bytes + 1)
     except zlib.error as problem:
         raise WireError(f"not zlib: {problem}") from None
     if len(plain) > most_bytes:
-        raise WireError(f"inflates to more than {most_bytes} bytes")
+        raise TooLarge(f"inflates to more than {most_bytes} bytes")
     if not inflate.eof or inflate.unused_data:
         raise WireError("the zlib stream is cut short or has a tail")
     return list(split_batches(plain))
@@ -189,42 +193,113 @@ def encode_body(samples: Sequence[Sample], events: Sequence[Event]) -> bytes:
     return canonical(body).encode() + b"\n"
 
 
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """A body as it stands on the wire: one list a field. `of` and `outcome` index `series` and `outcomes`."""
+
+    series: list[tuple[str, str, int | None]]
+    outcomes: list[str]
+    of: list[int]
+    outcome: list[int]
+    sent_us: list[int]
+    mono_us: list[int]
+    rtt_us: list[int | None]
+    seq: list[int]
+    events: list[tuple[str, int, str, str, str]]
+
+    def span_ms(self) -> tuple[int, int] | None:
+        """The oldest and the newest instant of its samples and events; None if it has neither."""
+        instants = [*accumulate(self.sent_us), *(event[1] for event in self.events)]
+        return (min(instants) // 1000, max(instants) // 1000) if instants else None
+
+
+def read_columns(body: bytes) -> Columns:
+    """The columns of a body, checked: they fit together and every integer fits 63 bits. Raises WireError."""
+    fields = _object(body)
+    try:
+        columns = Columns(
+            [_typed(row, _SERIES) for row in fields["series"]],
+            [_outcome(token) for token in fields["outcomes"]],
+            _indices(fields["of"], len(fields["series"])),
+            _indices(fields["outcome"], len(fields["outcomes"])),
+            _whole(fields["sent_us"], {int}),
+            _whole(fields["mono_us"], {int}),
+            _whole(fields["rtt_us"], {int, type(None)}),
+            _whole(fields["seq"], {int}),
+            [_typed(row, _EVENT) for row in fields["events"]],
+        )
+    except (KeyError, TypeError, ValueError) as problem:
+        raise WireError(f"the body's columns do not fit together: {problem!r}") from None
+    if len({len(getattr(columns, name)) for name in ("of", "outcome", "sent_us", "mono_us", "rtt_us", "seq")}) != 1:
+        raise WireError("the body's columns differ in length")
+    return columns
+
+
+_SERIES = (str, str, (int, type(None)))
+_EVENT = (str, int, str, str, str)
+_MOST = 2**62
+
+
+def _typed(row: Any, kinds: tuple[Any, ...]) -> Any:
+    if not isinstance(row, list) or len(row) != len(kinds) or not all(map(isinstance, row, kinds)):
+        raise ValueError(row)
+    if any(isinstance(value, int) and abs(value) > _MOST for value in row):
+        raise ValueError(f"{row} holds too large an integer")
+    return tuple(row)
+
+
+def _outcome(token: Any) -> str:
+    if not isinstance(token, str) or (problem := outcome_problem(token)):
+        raise ValueError(f"{token!r}: {problem if isinstance(token, str) else 'not a text'}")
+    return token
+
+
+def _whole(values: Any, kinds: set[type]) -> Any:
+    """A column of these types whose absolute values, hence all partial sums, stay below 2^62."""
+    if not isinstance(values, list) or not set(map(type, values)) <= kinds or sum(map(abs, filter(None, values))) > _MOST:
+        raise ValueError("a column holds something else than integers of 63 bits")
+    return values
+
+
+def _indices(values: Any, size: int) -> Any:
+    if _whole(values, {int}) and not (min(values) >= 0 and max(values) < size):
+        raise ValueError("a column points past its table")
+    return values
+
+
 def decode_body(body: bytes, vantage: str, boot: str) -> tuple[list[Sample], list[Event]]:
     """The records of a batch with this header. Raises WireError."""
-    columns = _object(body)
-    try:
-        samples = []
-        rows = zip(
-            columns["of"],
-            columns["outcome"],
-            accumulate(columns["sent_us"]),
-            accumulate(columns["mono_us"]),
-            columns["rtt_us"],
-            accumulate(columns["seq"]),
-            strict=True,
-        )
-        for of, word, sent, mono, rtt, seq in rows:
-            link, target, interval = columns["series"][of]
-            samples.append(
-                Sample(
-                    link=link,
-                    vantage=vantage,
-                    target=target,
-                    sent_us=sent,
-                    outcome=columns["outcomes"][word],
-                    rtt_us=rtt,
-                    boot=boot,
-                    seq=seq,
-                    mono_us=mono,
-                    interval_ms=interval,
-                )
+    columns = read_columns(body)
+    rows = zip(
+        columns.of,
+        columns.outcome,
+        accumulate(columns.sent_us),
+        accumulate(columns.mono_us),
+        columns.rtt_us,
+        accumulate(columns.seq),
+        strict=True,
+    )
+    samples = []
+    for of, word, sent, mono, rtt, seq in rows:
+        link, target, interval = columns.series[of]
+        samples.append(
+            Sample(
+                link=link,
+                vantage=vantage,
+                target=target,
+                sent_us=sent,
+                outcome=columns.outcomes[word],
+                rtt_us=rtt,
+                boot=boot,
+                seq=seq,
+                mono_us=mono,
+                interval_ms=interval,
             )
-        events = [
-            Event(link=link, vantage=vantage, at_us=at, event=kind, boot=of_boot, detail=detail)
-            for link, at, kind, of_boot, detail in columns["events"]
-        ]
-    except (KeyError, IndexError, TypeError, ValueError) as problem:
-        raise WireError(f"the body's columns do not fit together: {problem!r}") from None
+        )
+    events = [
+        Event(link=link, vantage=vantage, at_us=at, event=kind, boot=of_boot, detail=detail)
+        for link, at, kind, of_boot, detail in columns.events
+    ]
     return samples, events
 
 
