@@ -70,3 +70,8 @@ class Event:
             if left == name:
                 return right
         return None
+
+    def number(self, name: str) -> int | None:
+        """One whole number of the detail; None where it is absent or no number."""
+        text = self.fact(name) or ""
+        return int(text) if text.removeprefix("-").isdecimal() else None

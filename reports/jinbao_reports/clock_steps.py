@@ -27,9 +27,9 @@ def steps_of(events: Iterable[Event], link: str, vantage: str) -> tuple[Step, ..
     for event in events:
         if event.event != "clock_step" or event.vantage != vantage or (vantage == "township" and event.link != link):
             continue
-        delta, mono = event.fact("delta_ms"), event.fact("mono_ns")
-        if delta and mono and event.boot:
-            found.append(Step(int(mono) // 1000, int(delta), event.fact("synced") == "1", event.boot))
+        delta, mono = event.number("delta_ms"), event.number("mono_ns")
+        if delta is not None and mono is not None and event.boot:
+            found.append(Step(mono // 1000, delta, event.fact("synced") == "1", event.boot))
     return tuple(sorted(set(found)))
 
 

@@ -16,6 +16,7 @@ from jinbao_reports.interval import Span
 from jinbao_reports.source import BadInput, Flaw, SeriesKey, digest
 
 _SAMPLE_COLUMNS = ("link", "vantage", "target", "sent_at", "outcome", "rtt_us")
+_SAMPLE_NUMBERS = (("rtt_us", 0), ("seq", 0), ("mono_ns", 0), ("interval_ms", 1))
 _SAMPLE_OPTIONAL = ("boot_id", "seq", "mono_ns", "interval_ms")
 _EVENT_COLUMNS = ("link", "vantage", "at", "event", "boot_id")
 _EVENT_OPTIONAL = ("detail",)
@@ -126,9 +127,7 @@ def read_samples(file: Path, interval_of: Callable[[str], int]) -> tuple[dict[Se
     outcome, outcomes = rows.codes("outcome", outcome_problem)
     boot, boots = rows.codes("boot_id", lambda word: None)
     sent = rows.instants_us("sent_at")
-    rtt, seq, mono, interval = (
-        rows.numbers(name, least) for name, least in (("rtt_us", 0), ("seq", 0), ("mono_ns", 0), ("interval_ms", 1))
-    )
+    rtt, seq, mono, interval = (rows.numbers(name, least) for name, least in _SAMPLE_NUMBERS)
     rows.finish()
     default = np.array([interval_of(name) for name in targets] or [0], np.int64)
     interval = np.where(interval == NONE, default[target], interval)
@@ -138,8 +137,7 @@ def read_samples(file: Path, interval_of: Callable[[str], int]) -> tuple[dict[Se
     for code in np.unique(key).tolist():
         of = np.flatnonzero(key == code)
         name = (links[link[of[0]]], vantages[vantage[of[0]]], targets[target[of[0]]])
-        columns = (column[of] for column in (sent, outcome, rtt, interval, boot, seq, mono))
-        found[name] = build_series(*columns, outcomes, boots)
+        found[name] = build_series(sent[of], outcome[of], rtt[of], interval[of], boot[of], seq[of], mono[of], outcomes, boots)
     return found, digest(file)
 
 
@@ -148,6 +146,11 @@ def conflicts(recorded: dict[SeriesKey, Series]) -> Iterator[Flaw]:
     for (link, _, target), series in recorded.items():
         for at in series.conflicts:
             yield Flaw("conflict", link, target, at)
+
+
+def in_order(event: Event) -> tuple[int, str, str, str, str, str]:
+    """The one order of events, whatever order they came in."""
+    return event.at_us, event.link, event.vantage, event.event, event.boot, event.detail
 
 
 def read_events(file: Path) -> tuple[tuple[Event, ...], str]:

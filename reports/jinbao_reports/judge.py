@@ -1,0 +1,263 @@
+"""Measurements, contract and statements -> everything a Statement says, still exact. The summary of the whole is `judge`."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from jinbao_collector.entry import Entry
+from jinbao_collector.series import Series
+from jinbao_config.contract import Contract, Rule
+from jinbao_config.links import Link, Links
+from jinbao_config.shape import Document
+from jinbao_config.units import DAY_MS
+from jinbao_reports import sla
+from jinbao_reports.attribution import Attributed, County, Slice
+from jinbao_reports.claims import NO_CLAIM, Claim, claim, tickets_of
+from jinbao_reports.common_events import CommonEvent, common_events
+from jinbao_reports.interval import FOREVER, Span, Spans, intersect, merge, subtract, total
+from jinbao_reports.measured import Measured
+from jinbao_reports.quality import Quality
+from jinbao_reports.service_time import Period, midnight_ms, parse_period, service_spans, validity
+from jinbao_reports.source import BadInput, SeriesKey, Source
+from jinbao_reports.state import LinkState, Outage, link_state, outages, service_only
+from jinbao_reports.stated import Stated, known_at, span_of, stated_about
+from jinbao_reports.table import Verdict, class_of, party_of, verdict_of
+from jinbao_reports.timeline import Flap
+
+_FIRST_MARGIN_MS = 2 * DAY_MS
+_DEFAULT_N = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is to be judged, and under what: the contract in force at the period's start, entries known at `as_of`."""
+
+    links: Links
+    contract: Document[Contract]
+    period: Period
+    entries: tuple[Entry, ...]
+    as_of: int | None
+
+    @property
+    def rule(self) -> Rule:
+        return self.contract.value.rule
+
+    @property
+    def n(self) -> int:
+        return self.rule.n or _DEFAULT_N
+
+    def in_force(self) -> tuple[Link, ...]:
+        """Links whose validity touches the period."""
+        zone = self.contract.value.zone
+        return tuple(link for link in self.links.link if intersect((self.period.span,), validity(link, zone)))
+
+    def stated(self) -> dict[str, Stated]:
+        known = known_at(self.entries, self.as_of)
+        return {link.code: stated_about(link.code, known, self.contract.value) for link in self.in_force()}
+
+
+class Basis(Protocol):
+    """What judgement stands on: samples from both ends (County), or a history that is intervals already (Declared)."""
+
+    @property
+    def states(self) -> Mapping[str, LinkState]: ...
+
+    @property
+    def stated(self) -> Mapping[str, Stated]: ...
+
+    @property
+    def edge_error(self) -> int: ...
+
+    def attributed(self, outage: Outage, carried: Spans) -> Attributed: ...
+
+    def quality(self, link: str, spans: Spans) -> Quality: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of an outage, [start, end), with one cause and how it is classed on 24x7 time."""
+
+    start: int
+    end: int
+    verdict: Verdict
+    slice: Slice
+
+    @property
+    def span(self) -> Span:
+        return self.start, self.end
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedOutage:
+    """An outage with its causes; `classed` says, class by class, what of the service time it took."""
+
+    outage: Outage
+    parts: tuple[Part, ...]
+    claim: Claim
+    classed: Mapping[str, Spans]
+    suspect: bool
+
+    @property
+    def counted(self) -> int:
+        return total(self.classed["counted"])
+
+
+@dataclass(frozen=True, slots=True)
+class LinkJudgement:
+    """One link's figures. `in_force` is the period within its validity, `service` that within the service hours."""
+
+    link: Link
+    in_force: Spans
+    service: Spans
+    state: LinkState
+    stated: Stated
+    outages: tuple[JudgedOutage, ...]
+    sums: sla.Sums
+    ratios: sla.Availability
+    edge_error: int
+    verdict: str
+    verdict_within_edge_error: bool
+    quality: Quality
+    flaps: tuple[Flap, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    case: Case
+    basis: Basis
+    links: tuple[LinkJudgement, ...]
+    events: tuple[CommonEvent, ...]
+
+
+def contract_in_force(contracts: Sequence[Document[Contract]], period: str) -> tuple[Document[Contract], Period]:
+    """The contract version in force at the period's start, and the period read in its time zone. Raises BadInput."""
+    for document in contracts:
+        effective, zone = document.value.effective, document.value.zone
+        parsed = parse_period(period, zone)
+        ends = FOREVER[0][1] if effective.to is None else midnight_ms(effective.to, zone)
+        if midnight_ms(effective.from_, zone) <= parsed.span[0] < ends:
+            return document, parsed
+    files = ", ".join(document.file for document in contracts)
+    raise BadInput(f"--period {period}: no contract is in force at its start; looked in {files}")
+
+
+def judge_samples(source: Source, case: Case) -> Judgement:
+    """From samples: state, then attribution, both on 24x7 time, then `judge`."""
+    if case.rule.profile != "default":
+        raise BadInput(f"rule.profile {case.rule.profile!r}: this version judges by the default profile only")
+    measured, states = _settled(source, case)
+    return judge(County(measured, case.contract.value, case.n, case.in_force(), states, case.stated()), case)
+
+
+def judge(basis: Basis, case: Case) -> Judgement:
+    """Service hours, classes, sums and verdicts of every link, and the events they share."""
+    links = tuple(_judge_link(basis, case, link) for link in case.in_force())
+    return Judgement(case, basis, links, common_events(links, basis.edge_error))
+
+
+def _settled(source: Source, case: Case) -> tuple[Measured, dict[str, LinkState]]:
+    """Reads as far beyond the period as its edges need: until each outage that crosses one has its onset and its end (R2.4)."""
+    start, end = case.period.span
+    until = FOREVER[0][1] if case.as_of is None else case.as_of
+    margin = _FIRST_MARGIN_MS
+    while True:
+        window = start - margin, min(end + margin, until)
+        measured = Measured(source, case.links, case.rule.wait, window)
+        states = {link.code: link_state(measured, link.code, case.contract.value, case.n) for link in case.in_force()}
+        if all(_settles(state, case.period.span) for state in states.values()) or _all_read(source, measured, until):
+            return measured, states
+        margin *= 8
+
+
+def _settles(state: LinkState, period: Span) -> bool:
+    for timeline in (state.link, state.service):
+        if timeline is None:
+            continue
+        up = timeline.up
+        if not up or up[0][0] > period[0] or up[-1][1] < period[1]:
+            return False
+    return True
+
+
+def _all_read(source: Source, measured: Measured, until: int) -> bool:
+    """Nothing lies outside the window."""
+    start, end = measured.window
+
+    def outside(name: SeriesKey) -> Iterator[Series]:
+        yield source.series(*name, FOREVER[0][0], start)
+        yield source.series(*name, end, until)
+
+    return not any(len(series) for name in measured.names for series in outside(name))
+
+
+def _judge_link(basis: Basis, case: Case, link: Link) -> LinkJudgement:
+    contract, state, stated = case.contract.value, basis.states[link.code], basis.stated[link.code]
+    in_force = intersect((case.period.span,), validity(link, contract.zone))
+    service = intersect(in_force, service_spans(case.period.span, contract.service_hours, contract.zone))
+    judged = tuple(_judge_outages(basis, case, link, in_force, service))
+    on_link = [found for found in judged if found.outage.scope == "link"]
+    classed = [(spans, klass) for found in on_link for klass, spans in found.classed.items()]
+    seconds = sla.sums(service, state.link, classed, stated.excluded)
+    ratios = sla.availability(seconds, state.user(), service, contract.mode)
+    edge_error = basis.edge_error * sum(found.counted > 0 for found in on_link)
+    return LinkJudgement(
+        link=link,
+        in_force=in_force,
+        service=service,
+        state=state,
+        stated=stated,
+        outages=judged,
+        sums=seconds,
+        ratios=ratios,
+        edge_error=edge_error,
+        verdict=sla.verdict(ratios, contract.target),
+        verdict_within_edge_error=sla.within_edge_error(
+            ratios, contract.target, edge_error, seconds.denominator(contract.mode)
+        ),
+        quality=basis.quality(link.code, in_force),
+        flaps=tuple(flap for flap in state.flaps if intersect(flap.holds, in_force)),
+    )
+
+
+def _judge_outages(basis: Basis, case: Case, link: Link, in_force: Spans, service: Spans) -> Iterator[JudgedOutage]:
+    """Every outage is attributed, for grace carries from one to the next; those with DOWN time in the period are kept."""
+    state, stated, contract = basis.states[link.code], basis.stated[link.code], case.contract.value
+    interval = case.links.interval(contract.state.service.target)
+    for scope, timeline in (("link", state.link), ("service", service_only(state, interval))):
+        found = list(outages(link.code, scope, timeline))
+        tickets = tickets_of(found, stated.tickets, contract) if scope == "link" else {}
+        grace: Spans = ()
+        for outage in found:
+            attributed = basis.attributed(outage, grace)
+            grace = attributed.grace
+            if intersect(outage.down, in_force):
+                parts = tuple(_parts(attributed.slices, link, contract, stated, scope))
+                claimed = claim(outage, tickets.get(outage.id), contract, case.as_of) if scope == "link" else NO_CLAIM
+                classed = _classed(parts, claimed, service, stated.excluded)
+                yield JudgedOutage(outage, parts, claimed, classed, attributed.suspect)
+
+
+def _parts(slices: Iterable[Slice], link: Link, contract: Contract, stated: Stated, scope: str) -> Iterator[Part]:
+    """Each slice's verdict; an approved `cause` entry overrules the table, the one entered later the one before."""
+    for piece in slices:
+        verdict = verdict_of(piece.row, link, contract, service=scope == "service")
+        for entry in stated.causes:
+            start, end = span_of(entry)
+            if start <= piece.start < end:
+                party = entry.party or party_of(entry.cause, link)
+                verdict = Verdict(verdict.row, entry.cause, party, entry.klass or class_of(entry.cause, link, contract))
+        yield Part(piece.start, piece.end, verdict, piece)
+
+
+def _classed(parts: Iterable[Part], claimed: Claim, service: Spans, excluded: Spans) -> dict[str, Spans]:
+    """What each class takes of the service time; an exclusion goes before any cause (R5.2)."""
+    found: dict[str, list[Span]] = {klass: [] for klass in sla.CLASSES}
+    for part in parts:
+        inside = intersect((part.span,), service)
+        found["excluded"] += intersect(inside, excluded)
+        rest = subtract(inside, excluded)
+        if part.verdict.klass == "counted":
+            found["unclaimed"] += intersect(rest, claimed.unclaimed)
+            rest = subtract(rest, claimed.unclaimed)
+        found[part.verdict.klass] += rest
+    return {klass: merge(spans) for klass, spans in found.items()}

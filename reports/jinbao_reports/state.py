@@ -1,0 +1,91 @@
+"""The state of a link and of its service, and the outages in it (judgement R3)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from jinbao_config.contract import Contract, SeriesName
+from jinbao_config.links import ALL_LINKS
+from jinbao_reports.interval import Spans, complement, intersect, subtract, total, union
+from jinbao_reports.measured import Measured
+from jinbao_reports.source import SeriesKey
+from jinbao_reports.timeline import NOTHING_KNOWN, Flap, Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """Whether a link and its service were up. `givers` says which series decided where; no `service`: none is probed."""
+
+    link: Timeline
+    service: Timeline | None
+    givers: tuple[tuple[Spans, SeriesKey], ...]
+    flaps: tuple[Flap, ...]
+
+    def user(self) -> Timeline:
+        """Up only where the link and the service are; down where either is."""
+        if self.service is None:
+            return self.link
+        return Timeline(intersect(self.link.up, self.service.up), union(self.link.down, self.service.down))
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A maximal DOWN run; UNKNOWN inside does not end it, only UP does. `down` is its DOWN spans, milliseconds UTC."""
+
+    link: str
+    scope: str
+    onset: int
+    restored: int | None
+    down: Spans
+
+    @property
+    def id(self) -> str:
+        return f"{self.link}-{self.onset}"
+
+
+def link_state(measured: Measured, link: str, contract: Contract, n: int) -> LinkState:
+    """The reference where it is known, else the substitute where the county's own gw and ce are not down."""
+    reference, substitute = _key(link, contract.state.reference), _key(link, contract.state.substitute)
+    first, flaps = measured.timeline(*reference, n)
+    second, _ = measured.timeline(*substitute, n)
+    site_down = union(*(measured.timeline(ALL_LINKS, "county", rung, n)[0].down for rung in ("gw", "ce")))
+    usable = intersect(first.unknown, complement(site_down))
+    link_timeline = Timeline(union(first.up, intersect(second.up, usable)), union(first.down, intersect(second.down, usable)))
+    return LinkState(
+        link_timeline, _service(measured, link, contract, n), ((first.known, reference), (first.unknown, substitute)), flaps
+    )
+
+
+def _key(link: str, name: SeriesName) -> SeriesKey:
+    return link, name.vantage, name.target
+
+
+def _service(measured: Measured, link: str, contract: Contract, n: int) -> Timeline | None:
+    service = _key(link, contract.state.service)
+    return measured.timeline(*service, n)[0] if service in measured.names else None
+
+
+def outages(link: str, scope: str, timeline: Timeline) -> Iterator[Outage]:
+    """Each maximal run of DOWN spans with no UP span among them, in order."""
+    run: list[tuple[int, int]] = []
+    for span, is_up in sorted([(span, True) for span in timeline.up] + [(span, False) for span in timeline.down]):
+        if not is_up:
+            run.append(span)
+        elif run:
+            yield Outage(link, scope, run[0][0], span[0], tuple(run))
+            run = []
+    if run:
+        yield Outage(link, scope, run[0][0], None, tuple(run))
+
+
+def service_only(state: LinkState, interval_ms: int) -> Timeline:
+    """The service DOWN while the link is not.
+
+    Where a service failure merely begins or ends within one interval of the link's own, the sliver is the link outage's edge
+    seen through another probe, not an outage of the service.
+    """
+    if state.service is None:
+        return NOTHING_KNOWN
+    edges = {edge for span in state.link.down for edge in span}
+    alone = subtract(state.service.down, state.link.down)
+    kept = tuple(span for span in alone if total((span,)) > interval_ms or not edges.intersection(span))
+    return Timeline(state.service.up, kept)
