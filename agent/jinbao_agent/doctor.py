@@ -1,0 +1,212 @@
+"""`jinbao-agent check`: what keeps this agent from measuring or from being heard, each with its remedy."""
+
+import ipaddress
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from jinbao_agent.clock import Clock, clock_quality
+from jinbao_agent.https import Https, Unreachable
+from jinbao_agent.identity import Home
+from jinbao_agent.keys import SigningKey
+from jinbao_agent.ladder import Rung
+from jinbao_agent.probes import IcmpRights, icmp_rights
+from jinbao_agent.status import Status, read_status
+from jinbao_config.services import AgentConfig
+
+Say = Callable[[str, str], str]  # (Chinese, English) -> the reader's language
+
+OK, NOTE, PROBLEM, ENVIRONMENT = "ok", "note", "problem", "environment"
+_MARK = {OK: "✓", NOTE: "·", PROBLEM: "✗", ENVIRONMENT: "✗"}
+_WORST_CLOCK_US = 1_000_000
+_MANY_WAITING = 10  # minutes of batches: more means that the centre does not take them
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`level`: ok, note (nothing to do), problem (bad news), environment (the machine does not let the agent work)."""
+
+    name: str
+    level: str
+    text: str
+    remedy: str = ""
+
+    def lines(self) -> str:
+        return f"{_MARK[self.level]} {self.text}" + (f"\n  → {self.remedy}" if self.remedy else "")
+
+
+def exit_code(findings: Sequence[Finding]) -> int:
+    """3 where the environment is at fault, 1 for other bad news, 0 for none."""
+    levels = {finding.level for finding in findings}
+    return 3 if ENVIRONMENT in levels else 1 if PROBLEM in levels else 0
+
+
+def examine(config: AgentConfig, rungs: Sequence[Rung], home: Home, clock: Clock, say: Say) -> Iterator[Finding]:
+    """Everything, in the order in which it would be mended."""
+    yield Finding("config", OK, say(f"配置可读，共 {len(rungs)} 个探测点", f"configuration reads, {len(rungs)} rungs"))
+    yield from _rights(rungs, icmp_rights(), say)
+    yield _clock(say)
+    folder = _folder(config, home, say)
+    yield folder
+    if folder.level == ENVIRONMENT:
+        return
+    status = read_status(home)
+    for problem in status.problems:
+        yield Finding(
+            "data", PROBLEM, problem, say("把此文件交给维护人员；探针会自行重建", "keep the file; the agent makes a new one")
+        )
+    yield _life(status, clock, say)
+    yield from _spool(status, say)
+    enrolment = _enrolment(home, status, say)
+    yield enrolment
+    if enrolment.level == OK:
+        yield _collector(config, home, status, say)
+
+
+def _rights(rungs: Sequence[Rung], rights: IcmpRights, say: Say) -> Iterator[Finding]:
+    hosts = {rung.target.host for rung in rungs if rung.target.kind == "icmp"}
+    for family in sorted({ipaddress.ip_address(host).version for host in hosts}):
+        if rights.usable(family):
+            kind = next(right.kind for right in rights.rights if right.usable and right.family == family)
+            yield Finding(
+                "rights", OK, say(f"可发送 IPv{family} 探测（{kind}）", f"may send IPv{family} echo requests ({kind})")
+            )
+            continue
+        reasons = ", ".join(f"{right.kind}: {right.reason}" for right in rights.rights if right.family == family)
+        yield Finding(
+            "rights",
+            ENVIRONMENT,
+            say(f"无权发送 IPv{family} 探测（{reasons}）", f"may not send IPv{family} echo requests ({reasons})"),
+            say(
+                "以 systemd 服务运行（AmbientCapabilities=CAP_NET_RAW），或设置 sysctl net.ipv4.ping_group_range",
+                "run as the systemd service (AmbientCapabilities=CAP_NET_RAW), or set sysctl net.ipv4.ping_group_range",
+            ),
+        )
+
+
+def _clock(say: Say) -> Finding:
+    quality = clock_quality()
+    if quality.sync and quality.maxerror_us <= _WORST_CLOCK_US:
+        error_ms = quality.maxerror_us // 1000
+        return Finding(
+            "clock", OK, say(f"时钟已同步，误差不超过 {error_ms} 毫秒", f"the clock is synchronised to {error_ms} ms")
+        )
+    return Finding(
+        "clock",
+        PROBLEM,
+        say(f"时钟未同步（{quality.state}）", f"the clock is not synchronised ({quality.state})"),
+        say(
+            "启用 chrony 或 systemd-timesyncd，并指定可达的时间服务器；同步前的样本会在中心按时钟校正",
+            "enable chrony or systemd-timesyncd with a time server in reach; the centre re-stamps what was measured before",
+        ),
+    )
+
+
+def _folder(config: AgentConfig, home: Home, say: Say) -> Finding:
+    if not home.folder.is_dir():
+        return Finding(
+            "disk",
+            ENVIRONMENT,
+            say(f"数据目录不存在：{home.folder}", f"the data folder does not exist: {home.folder}"),
+            say("先启动一次探针（run），或检查 agent.toml 的 data", "start the agent once (run), or check data in agent.toml"),
+        )
+    if not os.access(home.folder, os.R_OK | os.W_OK | os.X_OK):
+        return Finding(
+            "disk",
+            ENVIRONMENT,
+            say(f"数据目录不可写：{home.folder}", f"the data folder cannot be written: {home.folder}"),
+            say("以探针所用的用户运行本命令", "run this command as the agent's own user"),
+        )
+    free = shutil.disk_usage(home.folder).free
+    if free < config.spool.floor:
+        return Finding(
+            "disk",
+            PROBLEM,
+            say(
+                f"磁盘剩余 {free // 10**6} MB，低于下限 {config.spool.floor // 10**6} MB",
+                f"{free // 10**6} MB of disk left, below the floor of {config.spool.floor // 10**6} MB",
+            ),
+            say("清理磁盘；此间最旧的已确认数据会先被丢弃", "free some space; meanwhile the oldest acknowledged data go first"),
+        )
+    return Finding("disk", OK, say(f"磁盘剩余 {free // 10**6} MB", f"{free // 10**6} MB of disk left"))
+
+
+def _life(status: Status, clock: Clock, say: Say) -> Finding:
+    start = say("启动服务：systemctl start jinbao-agent", "start the service: systemctl start jinbao-agent")
+    if not status.running:
+        return Finding("life", PROBLEM, say("探针未运行", "the agent does not run"), start)
+    if status.beat is None:
+        return Finding("life", NOTE, say("探针刚启动，尚无心跳", "the agent has just started, no heartbeat yet"))
+    ago_s = (clock.boottime_us() - status.beat.boottime_us) // 1_000_000
+    if ago_s * 1000 > 3 * status.beat.interval_ms:
+        return Finding(
+            "life",
+            PROBLEM,
+            say(f"探针在运行，但心跳已停 {ago_s} 秒", f"the agent runs, but its last heartbeat is {ago_s} s old"),
+            say(
+                "检查磁盘是否可写，查看日志后重启服务", "check that the disk can be written, read the log, restart the service"
+            ),
+        )
+    return Finding("life", OK, say(f"探针在运行，{ago_s} 秒前有心跳", f"the agent runs, last heartbeat {ago_s} s ago"))
+
+
+def _spool(status: Status, say: Say) -> Iterator[Finding]:
+    spool = status.spool
+    if spool is None:
+        return
+    text = say(f"{spool.waiting} 批数据待上传", f"{spool.waiting} batches wait for the centre")
+    remedy = say("若登记与网络正常，稍候会自动补传", "with enrolment and network in order they go by themselves")
+    yield Finding("spool", *((NOTE, text, remedy) if spool.waiting > _MANY_WAITING else (OK, text)))
+    if spool.dropped or spool.unstored:
+        yield Finding(
+            "losses",
+            PROBLEM,
+            say(
+                f"曾丢失样本：未及上传 {spool.dropped} 个，未能写盘 {spool.unstored} 个",
+                f"samples were lost: {spool.dropped} before the centre had them, {spool.unstored} that no disk took",
+            ),
+            say("这些时段将显示为“未知”；请为数据目录留出更多空间", "those times stay unknown; give the data folder more room"),
+        )
+
+
+def _enrolment(home: Home, status: Status, say: Say) -> Finding:
+    again = say(
+        "请县中心执行 jinbao-collector invite，再在本机执行 jinbao-agent enrol '代码'",
+        "have the centre run jinbao-collector invite, then run jinbao-agent enrol 'CODE' here",
+    )
+    if status.enrolment is None:
+        return Finding("enrolment", PROBLEM, say("尚未登记，数据留在本机", "not enrolled, data stay on this machine"), again)
+    try:
+        ours = SigningKey.load(home.key).public.fingerprint == status.enrolment.key
+    except (OSError, ValueError):
+        ours = False
+    if not ours:
+        return Finding(
+            "enrolment", PROBLEM, say("登记的密钥与本机不符", "enrolled with another key than this one"), f"{again} --again"
+        )
+    agent = status.enrolment.agent
+    return Finding("enrolment", OK, say(f"已登记为 {agent}", f"enrolled as {agent}"))
+
+
+def _collector(config: AgentConfig, home: Home, status: Status, say: Say) -> Finding:
+    assert status.enrolment is not None, "asked only once enrolled"
+    url = config.collector.url or status.enrolment.url
+    try:
+        https = Https(url, home.ca.read_bytes())
+        try:
+            answer = https.get("/healthz")
+        finally:
+            https.close()
+    except (Unreachable, OSError, ValueError) as problem:
+        return Finding(
+            "collector",
+            PROBLEM,
+            say(f"连不上中心：{problem}", f"the collector cannot be reached: {problem}"),
+            say(
+                "检查线路、地址和端口；数据先存在本机，恢复后补传", "check line, address and port; data wait here and go later"
+            ),
+        )
+    if answer.status != 200:
+        return Finding("collector", PROBLEM, say(f"中心状态异常：{answer.status}", f"the collector is unwell: {answer.status}"))
+    return Finding("collector", OK, say(f"中心可达：{url}", f"the collector answers: {url}"))

@@ -1,0 +1,168 @@
+"""One life of the agent, from what the last life left behind to a clean stop."""
+
+import asyncio
+import logging
+import os
+import shutil
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from jinbao_agent.chain import Author
+from jinbao_agent.clock import Clock, StepWatch, SystemClock, clock_quality
+from jinbao_agent.events import Voice
+from jinbao_agent.heartbeat import Beat, Heart, read_beat
+from jinbao_agent.https import in_thread
+from jinbao_agent.identity import BOOT_FILE, VERSION, Home, read_boot
+from jinbao_agent.ladder import Rung, voice_of
+from jinbao_agent.loop import Ticker
+from jinbao_agent.probes import Prober
+from jinbao_agent.recorder import Recorder
+from jinbao_agent.retention import forget_old, keep_within
+from jinbao_agent.schedule import Schedule
+from jinbao_agent.supervisor import Supervisor
+from jinbao_agent.upload import Uploader
+from jinbao_config.services import AgentConfig
+
+log = logging.getLogger(__name__)
+
+_SLOWEST_BEAT_MS = 10_000
+_GRACE_S = 1.0  # for answers still on their way when the agent is asked to stop
+_KEEP_ROOM, _FORGET = timedelta(minutes=1), timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the agent stands on. Tests hand in another boot; the command line never does."""
+
+    boot_file: Path = BOOT_FILE
+    clock: Clock = SystemClock()
+
+
+class Agent:
+    """Probes, records and sends until `stop` is set. Needs no collector and no enrolment to begin."""
+
+    def __init__(self, config: AgentConfig, rungs: tuple[Rung, ...], home: Home, machine: Machine) -> None:
+        """Reads what the last life left behind. Raises OSError."""
+        self._config, self._home, self._clock = config, home, machine.clock
+        self._boot = read_boot(machine.boot_file)
+        self._voice = Voice(voice_of(config), config.vantage, self._boot)
+        self._last = read_beat(home.heartbeat)
+        self._beat_ms = min(_SLOWEST_BEAT_MS, *(rung.interval_ms for rung in rungs))
+        install = home.install_id()
+        self._recorder = Recorder(
+            home.spool,
+            self._last.head if self._last else None,
+            Author("", install, VERSION, home.signing_key()),
+            self._clock,
+            boot=self._boot,
+            batch_ms=config.batch,
+        )
+        self._schedule = Schedule(rungs, self._boot, install, self._clock.boottime_us())
+        self._supervisor = Supervisor()
+        self._heart = Heart(home.heartbeat, self._last.count if self._last else 0)
+
+    async def run(self, stop: asyncio.Event, reason: Callable[[], str]) -> None:
+        """`reason` says what asked for the stop; asked only once it did."""
+        begins = self._voice.begins(self._last, self._clock, VERSION)
+        for event in begins:
+            log.info("event=%s boot=%s %s", event.event, event.boot, event.detail)
+        self._recorder.put([], begins)
+        async with Prober(self._clock) as prober:
+            ticker = Ticker(
+                self._schedule,
+                prober,
+                self._clock,
+                self._recorder.put,
+                vantage=self._config.vantage,
+                boot=self._boot,
+                wait_s=self._config.wait / 1000,
+            )
+            self._start(ticker)
+            notify("READY=1")
+            await stop.wait()
+            notify("STOPPING=1")
+            await self._supervisor.stop()
+            await ticker.finish(_GRACE_S)
+        self._recorder.put([], [self._voice.ends(self._clock, reason())])
+        await self._recorder.close()
+        await in_thread(lambda: self._beat(stopped=True))
+        self._heart.close()
+        log.info("event=stop boot=%s reason=%s", self._boot, reason())
+
+    def _start(self, ticker: Ticker) -> None:
+        uploader = Uploader(
+            self._home,
+            self._recorder,
+            self._clock,
+            url=self._config.collector.url,
+            every_s=self._config.collector.every / 1000,
+        )
+        self._supervisor.start()
+        self._supervisor.keep("ticker", ticker.run)
+        self._supervisor.keep("recorder", self._recorder.run)
+        self._supervisor.keep("heart", self._live)
+        self._supervisor.keep("clock watch", self._watch_clock)
+        self._supervisor.repeat("room", self._keep_room, _KEEP_ROOM)
+        self._supervisor.repeat("forget", self._forget, _FORGET)
+        self._supervisor.repeat("upload", lambda: self._send(uploader), timedelta(milliseconds=self._config.collector.every))
+        self._recorder.turned = lambda: None if uploader.is_deferred else self._supervisor.hurry("upload")
+
+    async def _live(self) -> None:
+        """Beats, on the loop's own clock. The first beat waits until the last life's end is on disk: it would erase it."""
+        while not await self._recorder.flush():
+            await asyncio.sleep(self._beat_ms / 1000)
+        while True:
+            await in_thread(lambda: self._beat(stopped=False))
+            notify("WATCHDOG=1")
+            await asyncio.sleep(self._beat_ms / 1000)
+
+    def _beat(self, *, stopped: bool) -> None:
+        self._heart.write(
+            Beat(
+                boot=self._boot,
+                boottime_us=self._clock.boottime_us(),
+                utc_us=self._clock.utc_us(),
+                interval_ms=self._beat_ms,
+                stopped=stopped,
+                head=self._recorder.head,
+            )
+        )
+
+    async def _watch_clock(self) -> None:
+        watch = StepWatch(self._clock)
+        try:
+            while True:
+                step = await watch.step()
+                event = self._voice.stepped(step)
+                log.warning("event=clock_step boot=%s %s", self._boot, event.detail)
+                self._recorder.put([], [event])
+                self._supervisor.shift(step.delta_us)
+        finally:
+            watch.close()
+
+    async def _send(self, uploader: Uploader) -> None:
+        await self._recorder.flush()  # closes a batch whose time has come even if nothing was recorded since
+        await uploader.send()
+
+    async def _keep_room(self) -> None:
+        limits, folder = self._config.spool, self._home.folder
+        await self._recorder.use(lambda spool: keep_within(spool, limits, shutil.disk_usage(folder).free))
+
+    async def _forget(self) -> None:
+        keep_ms, now_ms = self._config.spool.keep, self._clock.utc_us() // 1000
+        await self._recorder.use(lambda spool: forget_old(spool, keep_ms, now_ms, clock_trusted=clock_quality().sync))
+
+
+def notify(state: str) -> None:
+    """Tells systemd, where it listens (sd_notify(3)). That it cannot be told is no reason to stop measuring."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
+            out.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
+    except OSError as problem:
+        log.warning("systemd cannot be told %s: %s", state, problem)
