@@ -1,0 +1,205 @@
+"""What each command of jinbao-report does: ask, judge, print."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from jinbao_collector.ledger import LedgerError
+from jinbao_config.shape import ConfigError
+from jinbao_reports import words
+from jinbao_reports.csv_import import Reading, import_csv
+from jinbao_reports.explain import explanation, lines
+from jinbao_reports.load import Answer, Asked, answer
+from jinbao_reports.render.month import render_month
+from jinbao_reports.render.pdf import RenderError
+from jinbao_reports.source import BadInput
+from jinbao_reports.words import Text
+
+REFUSALS: tuple[type[Exception], ...] = (ConfigError, BadInput, LedgerError)
+FAILURES: tuple[type[Exception], ...] = (RenderError, OSError)
+DONE, BAD_NEWS = 0, 1
+
+Json = dict[str, Any]
+Arguments = argparse.Namespace
+
+_LINK_COLUMNS = (
+    Text("线路", "link"),
+    Text("可用率（低–高）", "availability (low–high)"),
+    Text("覆盖率", "coverage"),
+    Text("计入（秒）", "counted (s)"),
+    Text("不计（秒）", "excused (s)"),
+    Text("争议（秒）", "disputed (s)"),
+    Text("结论", "verdict"),
+)
+_OUTAGE_COLUMNS = (
+    Text("编号", "id"),
+    Text("线路", "link"),
+    Text("范围", "scope"),
+    Text("开始", "onset"),
+    Text("恢复", "restored"),
+    Text("秒", "seconds"),
+    Text("原因", "cause"),
+    Text("责任方", "party"),
+    Text("认定", "class"),
+)
+_WROTE = Text("已写入 {path}", "wrote {path}")
+
+
+def compute(asked: Arguments) -> int:
+    made = _answer(asked).statement()
+    if asked.json:
+        _print_json(made)
+    else:
+        _print_table(_LINK_COLUMNS, (_link_row(link, asked.lang) for link in made["links"]), asked.lang)
+    return _news(made)
+
+
+def outages(asked: Arguments) -> int:
+    made = _answer(asked).statement()
+    found = [{**outage, "link": link["link"], "name": link["name"]} for link in made["links"] for outage in link["outages"]]
+    if asked.json:
+        _print_json(found)
+    else:
+        _print_table(_OUTAGE_COLUMNS, (row for outage in found for row in _outage_rows(outage, asked.lang)), asked.lang)
+    return DONE
+
+
+def explain(asked: Arguments) -> int:
+    told = explanation(_answer(asked).judgement, asked.outage)
+    if asked.json:
+        _print_json(told)
+    else:
+        for line in lines(told, asked.lang):
+            print(line)
+    return DONE
+
+
+def month(asked: Arguments) -> int:
+    """The sheet and the Statement it was made from, side by side."""
+    made = _answer(asked).statement()
+    page = render_month(made, asked.out, asked.lang)
+    figures = page.with_suffix(".json")
+    _write(figures, json.dumps(made, ensure_ascii=False, indent=2, sort_keys=True) + "\n")
+    if asked.json:
+        _print_json({"pdf": str(page), "statement": str(figures)})
+    else:
+        for path in (page, figures):
+            print(_WROTE.to(asked.lang, path=path))
+    return _news(made)
+
+
+def import_history(asked: Arguments) -> int:
+    reading = Reading(dict(asked.column), dict(asked.constant), dict(asked.outcome), asked.rtt_unit, asked.zone)
+    samples = import_csv(asked.file, reading)
+    text = samples.to_csv(index=False)
+    if asked.out is None:
+        if asked.json:
+            raise BadInput("--json prints a summary; say by --out where the samples go")
+        sys.stdout.write(text)
+        return DONE
+    _write(asked.out, text)
+    if asked.json:
+        _print_json(_summary(samples, asked.out))
+    else:
+        print(_WROTE.to(asked.lang, path=asked.out))
+    return DONE
+
+
+def _summary(samples: pd.DataFrame, out: Path) -> Json:
+    return {"out": str(out), "samples": len(samples), "links": sorted(samples["link"].unique())}
+
+
+def _answer(asked: Arguments) -> Answer:
+    return answer(
+        Asked(
+            links=asked.links,
+            contracts=asked.contract,
+            period=asked.period,
+            samples=asked.samples,
+            intervals=asked.intervals,
+            store=asked.store,
+            events=asked.events,
+            ledgers=asked.ledger,
+            as_of=asked.as_of,
+            profile=asked.profile,
+        )
+    )
+
+
+def _news(made: Json) -> int:
+    return BAD_NEWS if any(link["verdict"] == "fail" for link in made["links"]) else DONE
+
+
+def _link_row(link: Json, lang: str) -> tuple[str, ...]:
+    seconds, availability = link["seconds"], link["availability"]
+    excused = f"{seconds['excluded']} + {seconds['not_carrier']}"
+    bounds = f"{_percent(availability['low'])} – {_percent(availability['high'])}"
+    verdict = words.verdict(link["verdict"], lang)
+    return (
+        f"{link['name']} {link['link']}",
+        bounds,
+        _percent(link["coverage"]),
+        str(seconds["counted"]),
+        excused,
+        str(seconds["disputed"]),
+        verdict,
+    )
+
+
+def _percent(ratio: float | None) -> str:
+    """Cut, never rounded up, to 4 decimals of a percent."""
+    if ratio is None:
+        return "—"
+    millionths = int(round(ratio * 10**12) // 10**6)
+    return f"{millionths // 10**4}.{millionths % 10**4:04d}%"
+
+
+def _outage_rows(outage: Json, lang: str) -> Iterable[tuple[str, ...]]:
+    """One row a slice; the outage's own facts stand on its first."""
+    head = (
+        outage["id"],
+        outage["name"],
+        words.word(words.SCOPES, outage["scope"], lang),
+        outage["onset"],
+        outage["restored"] or "…",
+    )
+    for index, piece in enumerate(outage["slices"]):
+        yield (
+            *(head if not index else ("", "", "", piece["from"], piece["to"])),
+            str(piece["seconds"]),
+            words.word(words.CAUSES, piece["cause"], lang),
+            words.word(words.PARTIES, piece["party"], lang),
+            words.word(words.CLASSES, piece["class"], lang) if piece["class"] else "—",
+        )
+
+
+def _print_table(columns: Iterable[Text], rows: Iterable[tuple[str, ...]], lang: str) -> None:
+    table = Table()
+    for column in columns:
+        table.add_column(column.to(lang))
+    for row in rows:
+        table.add_row(*row)
+    # Into a file or pipe nothing may be cut to an imagined terminal's width.
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def _write(file: Path, text: str) -> None:
+    """Whole or not at all."""
+    part = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(file)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,156 @@
+"""Why an outage was judged as it was: samples of both sides, the row that matched, why earlier rows did not, the ledger."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from jinbao_config.links import ALL_LINKS
+from jinbao_reports import words
+from jinbao_reports.attribution import County
+from jinbao_reports.interval import intersect
+from jinbao_reports.judge import JudgedOutage, Judgement, LinkJudgement, Part
+from jinbao_reports.source import BadInput
+from jinbao_reports.statement import Writer, seconds
+from jinbao_reports.table import trace
+
+_AROUND = 4
+"""Samples shown before and after each edge: enough to see n = 3 turn the state."""
+
+
+def find(judgement: Judgement, outage_id: str) -> tuple[LinkJudgement, JudgedOutage]:
+    """Raises BadInput naming the outages there are."""
+    found = [(link, outage) for link in judgement.links for outage in link.outages]
+    for link, outage in found:
+        if outage.outage.id == outage_id:
+            return link, outage
+    known = ", ".join(outage.outage.id for _, outage in found) or "none"
+    raise BadInput(f"outage {outage_id!r} is not in this period; it has {known}")
+
+
+def explanation(judgement: Judgement, outage_id: str) -> dict[str, Any]:
+    """Everything `explain` prints, as data."""
+    link, found = find(judgement, outage_id)
+    write = Writer(judgement.case.contract.value.zone)
+    return {
+        "id": outage_id,
+        "link": link.link.code,
+        "name": link.link.name,
+        "scope": found.outage.scope,
+        "onset": write.instant(found.outage.onset),
+        "restored": write.instant(found.outage.restored),
+        "suspect": found.suspect,
+        "edges": _edges(judgement, found, write),
+        "parts": [_part(run, write) for run in _runs(found.parts)],
+        "entries": list(_entries(judgement, found, write)),
+    }
+
+
+def _runs(parts: tuple[Part, ...]) -> Iterator[tuple[Part, ...]]:
+    """Consecutive parts with one verdict."""
+    run: list[Part] = []
+    for part in parts:
+        if run and run[-1].verdict != part.verdict:
+            yield tuple(run)
+            run = []
+        run.append(part)
+    if run:
+        yield tuple(run)
+
+
+def _part(run: tuple[Part, ...], write: Writer) -> dict[str, Any]:
+    first = _telling(run)
+    steps = [
+        {
+            "row": row.number,
+            "cause": row.cause,
+            "matched": failed is None,
+            "because": failed.words if failed else "all conditions hold",
+        }
+        for row, failed in trace(first.slice.seen)
+    ]
+    return {
+        "from": write.instant(run[0].start),
+        "to": write.instant(run[-1].end),
+        "seconds": seconds(sum(part.end - part.start for part in run)),
+        "row": first.verdict.row,
+        "cause": first.verdict.cause,
+        "party": first.verdict.party,
+        "class": first.verdict.klass,
+        "smoothed": sum(steps[-1]["row"] != part.verdict.row or part.slice.seen != first.slice.seen for part in run),
+        "slices": len(run),
+        "seen": [
+            {"vantage": look.vantage, "target": look.target, "at": write.instant(look.at), "outcome": look.outcome}
+            for look in first.slice.looks
+        ],
+        "table": steps,
+    }
+
+
+def _telling(run: tuple[Part, ...]) -> Part:
+    """The part whose own observation led to the verdict; neighbours may have taken it over by smoothing."""
+    return next((part for part in run if list(trace(part.slice.seen))[-1][0].number == part.verdict.row), run[0])
+
+
+def _edges(judgement: Judgement, found: JudgedOutage, write: Writer) -> list[dict[str, Any]]:
+    """The samples of every rung around onset and restoration."""
+    if not isinstance(judgement.basis, County):
+        return []
+    measured = judgement.basis.measured
+    edges = [("onset", found.outage.onset), ("restored", found.outage.restored)]
+    rows = []
+    for edge, at in edges:
+        for name in sorted(measured.names):
+            if at is not None and name[0] in (found.outage.link, ALL_LINKS):
+                series = measured.rung(*name).records
+                middle = int(np.searchsorted(series.at, at))
+                around = series.take(slice(max(middle - _AROUND, 0), middle + _AROUND))
+                samples = [
+                    {"at": write.instant(instant), "outcome": series.outcomes[code], "rtt_us": rtt if rtt >= 0 else None}
+                    for instant, code, rtt in zip(around.at.tolist(), around.outcome.tolist(), around.rtt.tolist(), strict=True)
+                ]
+                rows.append({"edge": edge, "vantage": name[1], "target": name[2], "samples": samples})
+    return rows
+
+
+def _entries(judgement: Judgement, found: JudgedOutage, write: Writer) -> Iterator[dict[str, Any]]:
+    """What the ledger says of this link around the outage."""
+    end = found.outage.restored or found.outage.down[-1][1]
+    for entry in judgement.case.entries:
+        spans = ((entry.from_, entry.to),) if entry.from_ is not None and entry.to is not None else ()
+        named = entry.outage == found.outage.id or (found.claim.ticket is not None and found.claim.ticket.id == entry.id)
+        if named or (entry.concerns(found.outage.link) and intersect(spans, ((found.outage.onset, end),))):
+            yield {
+                "id": entry.id,
+                "kind": entry.kind,
+                "from": write.instant(entry.from_),
+                "to": write.instant(entry.to),
+                "author": entry.author,
+                "approved_by": entry.approved_by,
+                "document": entry.document,
+            }
+
+
+def lines(told: dict[str, Any], lang: str) -> Iterator[str]:
+    """The explanation as text."""
+    yield f"{told['name']} {told['id']} ({words.word(words.SCOPES, told['scope'], lang)})"
+    yield f"  {told['onset']} → {told['restored'] or '…'}"
+    for part in told["parts"]:
+        yield ""
+        yield f"{part['from']} → {part['to']}  {part['seconds']} s"
+        cause, party = words.word(words.CAUSES, part["cause"], lang), words.word(words.PARTIES, part["party"], lang)
+        yield f"  {cause} [{part['cause']}] · {party} · {words.word(words.CLASSES, part['class'], lang)}"
+        for seen in part["seen"]:
+            rung = words.rung(seen["vantage"], seen["target"], lang)
+            yield f"    {rung}: {words.outcome(seen['outcome'], lang)} @ {seen['at']}"
+        for step in part["table"]:
+            mark = "→" if step["matched"] else "·"
+            reason = step["because"] if step["matched"] else f"not: {step['because']}"
+            yield f"    {mark} {step['row']:>5} {step['cause']:<21} {reason}"
+    yield ""
+    for edge in told["edges"]:
+        shown = "  ".join(f"{sample['at'][11:]} {sample['outcome']}" for sample in edge["samples"])
+        yield f"  {edge['edge']:<8} {words.rung(edge['vantage'], edge['target'], lang)}: {shown}"
+    for entry in told["entries"]:
+        people = f"{entry['author']} / {entry['approved_by'] or '—'}"
+        yield f"  {entry['id']} {entry['kind']} {entry['from']} → {entry['to']} {people} {entry['document']}"

@@ -1,0 +1,128 @@
+"""From a command's files to a Judgement: reads, checks, chooses the contract version, and names every input by its digest."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+from jinbao_agent.sample import Event
+from jinbao_collector.entry import Entry, read_entries
+from jinbao_collector.home import Home
+from jinbao_collector.ledger import Ledger
+from jinbao_config.contract import Contract, read_contract
+from jinbao_config.links import Links, read_links
+from jinbao_config.shape import Document
+from jinbao_reports import files
+from jinbao_reports.declared import Declared, is_cause
+from jinbao_reports.judge import Case, Judgement, contract_in_force, judge, judge_samples
+from jinbao_reports.source import BadInput, Flaw, Recorded, Source
+from jinbao_reports.statement import statement
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a command was told to judge."""
+
+    links: Path
+    contracts: Sequence[Path]
+    period: str
+    samples: Path | None = None
+    intervals: Path | None = None
+    store: Path | None = None
+    events: Path | None = None
+    ledgers: Sequence[Path] = ()
+    as_of: str | None = None
+    profile: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A judgement with the inputs it rests on."""
+
+    judgement: Judgement
+    inputs: dict[str, str]
+    flaws: tuple[Flaw, ...]
+
+    def statement(self) -> dict[str, Any]:
+        return statement(self.judgement, self.inputs, self.flaws)
+
+
+def answer(asked: Asked) -> Answer:
+    """Raises ConfigError and BadInput, both naming file, place and what would be right."""
+    links = read_links(asked.links)
+    case, inputs = _case(asked, links)
+    if asked.intervals is not None:
+        spans, inputs["intervals"] = files.read_intervals(asked.intervals)
+        _refuse_unknown_causes(asked.intervals, spans)
+        codes = tuple(link.code for link in case.in_force())
+        return Answer(judge(Declared(spans, case.stated(), codes, case.as_of), case), inputs, ())
+    source = _source(asked, links.value)
+    inputs |= source.inputs()
+    return Answer(judge_samples(source, case), inputs, tuple(source.flaws()))
+
+
+def _case(asked: Asked, links: Document[Links]) -> tuple[Case, dict[str, str]]:
+    contract, period = contract_in_force([read_contract(file) for file in asked.contracts], asked.period)
+    entries, inputs = _entries(asked)
+    inputs |= {"links": links.sha256, "contract": contract.sha256}
+    as_of = None if asked.as_of is None else files.parse_as_of(asked.as_of)
+    return Case(links.value, _under(contract, asked.profile), period, entries, as_of), inputs
+
+
+def _under(contract: Document[Contract], profile: str | None) -> Document[Contract]:
+    """Another profile than the contract's is judged by its own defaults (R9)."""
+    rule = contract.value.rule
+    if profile is None or profile == rule.profile:
+        return contract
+    rule = dataclasses.replace(rule, profile=profile, n=None, dt=None, c=None, p=None)
+    return dataclasses.replace(contract, value=dataclasses.replace(contract.value, rule=rule))
+
+
+def _entries(asked: Asked) -> tuple[tuple[Entry, ...], dict[str, str]]:
+    """The store's own ledger, then ledger files; an id may stand once."""
+    entries: list[Entry] = []
+    inputs: dict[str, str] = {}
+    if asked.store is not None:
+        with Ledger(Home(asked.store).ledger) as ledger:
+            entries += ledger.entries()
+            inputs["ledger_head"] = ledger.head[1]
+    for index, file in enumerate(asked.ledgers):
+        document = read_entries(file)
+        inputs["ledger" if not index else f"ledger_{index + 1}"] = document.sha256
+        entries += document.value.entry
+    seen: set[str] = set()
+    for entry in entries:
+        if entry.id in seen:
+            raise BadInput(f"ledger: entry {entry.id!r} stands twice; each id may stand once over all ledgers")
+        seen.add(entry.id)
+    return tuple(entries), inputs
+
+
+def _source(asked: Asked, links: Links) -> Source:
+    if asked.store is not None:
+        from jinbao_collector.store import open_store
+
+        return open_store(asked.store)
+    if asked.samples is None:
+        raise BadInput("nothing to judge: give --samples FILE.csv, --intervals FILE.csv or --store DIRECTORY")
+    recorded, digest = files.read_samples(asked.samples, links.interval)
+    known = {link.code for link in links.link} | {"*"}
+    unknown = tuple(
+        Flaw("unknown_link", link, target, int(series.at[0]))
+        for (link, _, target), series in recorded.items()
+        if link not in known and len(series)
+    )
+    events: tuple[Event, ...] = ()
+    digests = [("samples", digest)]
+    if asked.events is not None:
+        events, events_digest = files.read_events(asked.events)
+        digests.append(("events", events_digest))
+    return Recorded(recorded, events, tuple(digests), (*files.conflicts(recorded), *unknown))
+
+
+def _refuse_unknown_causes(file: Path, spans: Sequence[files.StateSpan]) -> None:
+    for span in spans:
+        if not is_cause(span.cause):
+            raise BadInput(f"{file}: cause {span.cause!r} of {span.link}: expected a cause code of docs/sla.md, or nothing")

@@ -1,0 +1,357 @@
+"""The Statement: every number a page may show, as JSON (judgement R7). The only place where figures are cut for display.
+
+Ratios are cut toward zero at 12 decimals beside their exact fraction; seconds are integers, or texts with up to 3 decimals.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from fractions import Fraction
+from importlib import metadata
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinbao_reports import sla
+from jinbao_reports.clauses import clauses, credits_of
+from jinbao_reports.common_events import CommonEvent
+from jinbao_reports.interval import Span, Spans, contains, intersect, subtract, total
+from jinbao_reports.judge import JudgedOutage, Judgement, LinkJudgement, Part
+from jinbao_reports.quality import Quality
+from jinbao_reports.source import Flaw
+from jinbao_reports.stated import Exclusion
+from jinbao_reports.timeline import Flap
+
+SCHEMA = "jinbao.statement/1"
+_DECIMALS = 10**12
+_RATIOS = ("low", "high", "measured", "user_low", "user_high")
+_MTBSI_DIVISOR = Fraction("2.995732273553991")
+"""-ln(0.05): with no event in S, the mean time between them is at least S / 2.996 with 95 % confidence (methods A3.5)."""
+
+Json = dict[str, Any]
+
+
+class Writer:
+    """Turns exact figures into the Statement's notation, in the contract's time zone."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self.zone = zone
+
+    def instant(self, ms: int | None) -> str | None:
+        """RFC 3339 with the contract's offset."""
+        if ms is None:
+            return None
+        at = datetime.fromtimestamp(ms // 1000, UTC).astimezone(self.zone).replace(microsecond=ms % 1000 * 1000)
+        return at.isoformat(timespec="milliseconds" if ms % 1000 else "seconds")
+
+
+def seconds(ms: int | Fraction | None) -> int | str | None:
+    """Milliseconds -> whole seconds, or a text with 3 decimals, cut toward zero."""
+    if ms is None:
+        return None
+    whole = int(ms)
+    if whole % 1000 == 0:
+        return whole // 1000
+    sign = "-" if whole < 0 else ""
+    return f"{sign}{abs(whole) // 1000}.{abs(whole) % 1000:03d}"
+
+
+def ratio(value: Fraction | None) -> float | None:
+    return None if value is None else int(value * _DECIMALS) / _DECIMALS
+
+
+def exact(value: Fraction | None) -> str | None:
+    return None if value is None else f"{value.numerator}/{value.denominator}"
+
+
+def milliseconds(us: int | Fraction | None) -> float | None:
+    """Microseconds -> milliseconds, to the nanosecond."""
+    return None if us is None else round(float(us) / 1000, 6)
+
+
+def statement(judgement: Judgement, inputs: Mapping[str, str], flaws: Iterable[Flaw]) -> Json:
+    case, contract = judgement.case, judgement.case.contract.value
+    write = Writer(contract.zone)
+    links = [_link(judged, judgement, write) for judged in judgement.links]
+    return {
+        "schema": SCHEMA,
+        "as_of": write.instant(case.as_of),
+        "period": {
+            "name": case.period.name,
+            "from": write.instant(case.period.span[0]),
+            "to": write.instant(case.period.span[1]),
+            "seconds": seconds(total((case.period.span,))),
+        },
+        "profile": _profile(judgement),
+        "contract": _contract(judgement),
+        "placeholders": list(case.contract.placeholders),
+        "inputs": dict(sorted(inputs.items())),
+        "integrity": [
+            {"kind": flaw.kind, "link": flaw.link, "target": flaw.target, "at": write.instant(flaw.at)}
+            for flaw in sorted(set(flaws))
+        ],
+        "links": links,
+        "events": [_event(event, write) for event in judgement.events],
+        "group": _group(judgement),
+        "inference": {"labelled": False, "reason": "not computed by this version"},
+        "credits": credits_of(judgement),
+        "made_by": {"name": "jinbao-uptime", "version": metadata.version("jinbao-uptime")},
+    }
+
+
+def _profile(judgement: Judgement) -> Json:
+    case, contract = judgement.case, judgement.case.contract.value
+    return {
+        "name": case.rule.profile,
+        "T": seconds(case.links.interval(contract.state.reference.target)),
+        "n": case.n,
+        "dt": seconds(case.rule.dt),
+        "C": exact(case.rule.c),
+        "p": case.rule.p,
+        "W": seconds(case.rule.wait),
+        "mode": contract.mode,
+        "clock_start": contract.clock_start,
+        "target": exact(contract.target),
+        "unattributed": contract.unattributed,
+    }
+
+
+def _contract(judgement: Judgement) -> Json:
+    document, contract = judgement.case.contract, judgement.case.contract.value
+    return {
+        "title": contract.parties.title,
+        "customer": contract.parties.customer,
+        "carrier": contract.parties.carrier,
+        "annual_fee": exact(contract.parties.annual_fee),
+        "target": exact(contract.target),
+        "period": contract.period,
+        "timezone": contract.timezone,
+        "effective": {"from": str(contract.effective.from_), "to": contract.effective.to and str(contract.effective.to)},
+        "version": document.sha256,
+    }
+
+
+def _link(judged: LinkJudgement, judgement: Judgement, write: Writer) -> Json:
+    contract, sums, ratios = judgement.case.contract.value, judged.sums, judged.ratios
+    denominator = sums.denominator(contract.mode)
+    return {
+        "link": judged.link.code,
+        "name": judged.link.name,
+        "group": judged.link.group,
+        "seconds": _seconds(judged, judgement.case.period.span, denominator),
+        "service_seconds": _service_seconds(judged),
+        "availability": {name: ratio(getattr(ratios, name)) for name in _RATIOS},
+        "exact": {name: exact(getattr(ratios, name)) for name in _RATIOS},
+        "coverage": ratio(ratios.coverage),
+        "coverage_exact": exact(ratios.coverage),
+        "edge_error_seconds": seconds(judged.edge_error),
+        "verdict": judged.verdict,
+        "verdict_within_edge_error": judged.verdict_within_edge_error,
+        "outages": [_outage(found, judged, judgement, write) for found in judged.outages],
+        "flaps": _flaps(judged.flaps, judged.in_force),
+        "hli": None,
+        "chli_runs": None,
+        **_quality(judged.quality),
+        "metrics": _metrics(judged, judgement.case.period.span, denominator),
+        "allowance": _allowance(sla.allowance_ms(contract, denominator), sums.counted),
+        "exclusions": [_exclusion(item, judged, write) for item in _of_period(judged)],
+        "clauses": [
+            {"id": item.id, "actual": _figure(item, item.actual), "limit": _figure(item, item.limit), "verdict": item.verdict}
+            for item in clauses(judged, judgement)
+        ],
+    }
+
+
+def _seconds(judged: LinkJudgement, period: Span, denominator: int) -> Json:
+    sums = judged.sums
+    named = {
+        "period": total((period,)),
+        "service": sums.service,
+        "up": sums.up,
+        "counted": sums.counted,
+        "excluded": sums.excluded,
+        "not_carrier": sums.not_carrier,
+        "disputed": sums.disputed,
+        "unclaimed": sums.unclaimed,
+        "unknown": sums.unknown,
+        "denominator": denominator,
+    }
+    return {name: seconds(ms) for name, ms in named.items()}
+
+
+def _service_seconds(judged: LinkJudgement) -> Json:
+    up, down = (), ()  # type: tuple[Spans, Spans]
+    if judged.state.service is not None:
+        up, down = judged.state.service.up, judged.state.service.down
+    known = total(intersect(judged.service, up)), total(intersect(judged.service, down))
+    return {"up": seconds(known[0]), "down": seconds(known[1]), "unknown": seconds(total(judged.service) - sum(known))}
+
+
+def _outage(found: JudgedOutage, judged: LinkJudgement, judgement: Judgement, write: Writer) -> Json:
+    outage, ticket = found.outage, found.claim.ticket
+    event = next((event for event in judgement.events if outage.id in event.outages), None)
+    repair = None
+    if ticket is not None and ticket.reported_at is not None and outage.restored is not None:
+        repair = max(0, outage.restored - ticket.reported_at)
+    return {
+        "id": outage.id,
+        "scope": outage.scope,
+        "onset": write.instant(outage.onset),
+        "restored": write.instant(outage.restored),
+        "seconds": seconds(total(outage.down)),
+        "period_seconds": seconds(total(intersect(outage.down, judged.in_force))),
+        "counted": seconds(found.counted if outage.scope == "link" else 0),
+        "suspect": found.suspect,
+        "event_id": event.id if event else None,
+        "ticket": ticket and (ticket.number or ticket.id),
+        "reported_at": write.instant(ticket.reported_at if ticket else None),
+        "acked_at": write.instant(ticket.acked_at if ticket else None),
+        "repair_seconds": seconds(repair),
+        "claim_state": found.claim.state or None,
+        "slices": [_slice(part, span, klass, write) for part, span, klass in _slices(found, judged)],
+    }
+
+
+def _slices(found: JudgedOutage, judged: LinkJudgement) -> Iterator[tuple[Part, Span, str | None]]:
+    """The outage's parts within the period, cut where the class changes, joined where nothing does."""
+    joined: list[tuple[Part, Span, str | None]] = []
+    for part in found.parts:
+        for span, klass in _classes_of(part, found, judged):
+            before = joined[-1] if joined else None
+            if before and before[1][1] == span[0] and before[2] == klass and before[0].verdict == part.verdict:
+                joined[-1] = before[0], (before[1][0], span[1]), klass
+            else:
+                joined.append((part, span, klass))
+    yield from joined
+
+
+def _classes_of(part: Part, found: JudgedOutage, judged: LinkJudgement) -> list[tuple[Span, str | None]]:
+    """A part clipped to the period, with its class; None outside the service hours."""
+    mine = intersect((part.span,), judged.in_force)
+    pieces: list[tuple[Span, str | None]] = [(span, None) for span in subtract(mine, judged.service)]
+    for klass, spans in found.classed.items():
+        pieces += [(span, klass) for span in intersect(intersect(mine, judged.service), spans)]
+    return sorted(pieces, key=lambda piece: piece[0])
+
+
+def _slice(part: Part, span: Span, klass: str | None, write: Writer) -> Json:
+    return {
+        "from": write.instant(span[0]),
+        "to": write.instant(span[1]),
+        "seconds": seconds(total((span,))),
+        "cause": part.verdict.cause,
+        "party": part.verdict.party,
+        "class": klass,
+        "row": part.verdict.row,
+        "evidence": [
+            {"vantage": look.vantage, "target": look.target, "at": write.instant(look.at), "outcome": look.outcome}
+            for look in part.slice.looks
+        ],
+    }
+
+
+def _flaps(flaps: Sequence[Flap], in_force: Spans) -> Json:
+    return {
+        "count": len(flaps),
+        "samples": sum(contains(in_force, at) for flap in flaps for at in flap.instants),
+        "seconds": seconds(sum(total(intersect(flap.holds, in_force)) for flap in flaps)),
+    }
+
+
+def _quality(quality: Quality) -> Json:
+    return {
+        "loss": {"sent": quality.sent, "lost": quality.lost, "ratio": ratio(quality.loss)},
+        "latency": {
+            "n": quality.n,
+            **{f"p{percent}": milliseconds(quality.percentiles.get(percent)) for percent in (50, 95, 99)},
+            "median": milliseconds(quality.median),
+            "min": milliseconds(quality.least),
+            "pdv_p99": milliseconds(quality.pdv_p99),
+        },
+        "ipdv": {"mean_abs": milliseconds(quality.ipdv_mean_abs), "j": milliseconds(quality.jitter)},
+    }
+
+
+def _metrics(judged: LinkJudgement, period: Span, denominator: int) -> Json:
+    """N counts outages with counted time and onset in this period; an open one is in N, not in MTRS (R5.7)."""
+    failures = [
+        found
+        for found in judged.outages
+        if found.outage.scope == "link" and found.counted and period[0] <= found.outage.onset < period[1]
+    ]
+    restored = [found.outage.restored - found.outage.onset for found in failures if found.outage.restored is not None]
+    n = len(failures)
+    return {
+        "n": n,
+        "mtrs": seconds(Fraction(sum(restored), len(restored))) if restored else None,
+        "mtbf": seconds(Fraction(denominator - judged.sums.counted, n)) if n else None,
+        "mtbsi": seconds(Fraction(denominator, n)) if n else None,
+        "lower_bound_mtbsi": None if n or judged.verdict == "no_data" else seconds(denominator / _MTBSI_DIVISOR),
+    }
+
+
+def _allowance(allowed: Fraction, used: int) -> Json:
+    return {"allowed": seconds(allowed), "used": seconds(used), "left": seconds(allowed - used)}
+
+
+def _of_period(judged: LinkJudgement) -> Iterator[Exclusion]:
+    return (item for item in judged.stated.exclusions if intersect((item.span,), judged.in_force))
+
+
+def _exclusion(item: Exclusion, judged: LinkJudgement, write: Writer) -> Json:
+    return {
+        "entry": item.entry.id,
+        "type": item.entry.type,
+        "from": write.instant(item.span[0]),
+        "to": write.instant(item.span[1]),
+        "notified_at": write.instant(item.entry.notified_at),
+        "author": item.entry.author,
+        "approved_by": item.entry.approved_by,
+        "approved_at": write.instant(item.entry.approved_at),
+        "document": item.entry.document,
+        "applied_seconds": seconds(total(intersect(item.applied, judged.service))),
+        "reason_if_not": item.refused or None,
+    }
+
+
+def _figure(item: sla.Clause, value: Fraction | None) -> float | int | str | None:
+    """A clause's figure in its own unit: ratio, count, milliseconds, or seconds."""
+    if value is None:
+        return None
+    if item.id in ("availability", "loss"):
+        return ratio(value)
+    if item.id == "outages":
+        return int(value)
+    return float(value) if item.id == "p95_ms" else seconds(value)
+
+
+def _event(event: CommonEvent, write: Writer) -> Json:
+    return {
+        "id": event.id,
+        "cause": event.cause,
+        "party": event.party,
+        "from": write.instant(event.start),
+        "to": write.instant(event.end),
+        "links": list(event.links),
+    }
+
+
+def _group(judgement: Judgement) -> Json:
+    """Time-weighted means (sums over sums, never a mean of percentages), the worst link, and how many pass."""
+    mode = judgement.case.contract.value.mode
+    judged = [link for link in judgement.links if link.ratios.low is not None]
+    denominator = sum(link.sums.denominator(mode) for link in judgement.links)
+    low = high = None
+    if judged and denominator:
+        low = Fraction(sum(link.sums.numerator(mode) for link in judgement.links), denominator)
+        high = 1 - Fraction(sum(link.sums.counted for link in judgement.links), denominator)
+    worst = min(judged, key=lambda link: (link.ratios.low or 0, link.link.code), default=None)
+    return {
+        "mean_low": ratio(low),
+        "mean_high": ratio(high),
+        "exact": {"mean_low": exact(low), "mean_high": exact(high)},
+        "worst": worst.link.code if worst else None,
+        "passing": sum(link.verdict == "pass" for link in judgement.links),
+        "links": len(judgement.links),
+        "verdicts": {
+            name: sum(link.verdict == name for link in judgement.links) for name in ("pass", "fail", "inconclusive", "no_data")
+        },
+    }
