@@ -1,0 +1,145 @@
+"""The routes agents and operators see. Thin: each unwraps a request, calls one function in a thread, wraps its answer."""
+
+import asyncio
+import contextlib
+import functools
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from jinbao_collector.centre import Centre
+from jinbao_collector.enrolment import EnrolmentError
+from jinbao_collector.ingest import Answer, Refused, refusal
+from jinbao_collector.ledger import LedgerError
+
+log = logging.getLogger("jinbao_collector")
+
+_BODY_S = 30.0
+_ENROL_BYTES = 64 * 1024
+_DAY_CHECK_S = 20.0
+
+
+def make_app(centre: Centre) -> Starlette:
+    def route(path: str, endpoint: Callable[[Centre, Request], Awaitable[Response]], method: str) -> Route:
+        return Route(path, functools.partial(endpoint, centre), methods=[method])
+
+    return Starlette(
+        routes=[
+            route("/v1/batches", post_batches, "POST"),
+            route("/v1/enrol", post_enrol, "POST"),
+            route("/v1/ca", get_ca, "GET"),
+            route("/healthz", get_healthz, "GET"),
+            route("/readyz", get_readyz, "GET"),
+            route("/metrics", get_metrics, "GET"),
+        ],
+        lifespan=functools.partial(_days, centre),
+    )
+
+
+async def post_batches(centre: Centre, request: Request) -> Response:
+    intake, address, data = centre.intake, _address(request), b""
+    try:
+        intake.admit(address)
+        data = await _body(request, centre.place.config.refuse.request)
+        answer = await run_in_threadpool(intake.receive, data, address)
+    except Refused as problem:
+        answer = intake.refuse(problem, data, address)
+    centre.metrics.answered(answer.status)
+    return _wrap(answer)
+
+
+async def post_enrol(centre: Centre, request: Request) -> Response:
+    try:
+        centre.intake.admit(_address(request))
+        document = await _body(request, _ENROL_BYTES)
+        if len(document) > _ENROL_BYTES:
+            raise Refused(413, "oversized", f"an enrolment may have {_ENROL_BYTES} bytes")
+        signed = await run_in_threadpool(centre.enrolment.enrol, document, centre.now_ms())
+    except Refused as problem:
+        return _wrap(refusal(problem))
+    except EnrolmentError as problem:
+        log.warning("enrolment refused address=%s reason=%s", _address(request), problem)
+        return _wrap(refusal(Refused(problem.status, "enrolment", str(problem))))
+    except LedgerError as problem:
+        return _wrap(refusal(Refused(503, "unavailable", str(problem), 30)))
+    return Response(signed.to_lines(), media_type="application/octet-stream")
+
+
+async def get_ca(centre: Centre, request: Request) -> Response:
+    """Public, and fetched before anything is trusted: the code's fingerprint vouches for it."""
+    return Response(centre.authority.ca_pem, media_type="application/x-pem-file")
+
+
+async def get_healthz(centre: Centre, request: Request) -> Response:
+    """The process answers."""
+    return Response('{"status":"alive"}', media_type="application/json")
+
+
+async def get_readyz(centre: Centre, request: Request) -> Response:
+    """Batches can be taken in; 503 with the reasons when not."""
+    troubles = await run_in_threadpool(centre.troubles)
+    facts = {
+        "ready": not troubles,
+        "troubles": troubles,
+        "position": centre.journal.position,
+        "last_commit_ms": centre.journal.committed_ms,
+    }
+    return Response(json.dumps(facts, ensure_ascii=False), 503 if troubles else 200, media_type="application/json")
+
+
+async def get_metrics(centre: Centre, request: Request) -> Response:
+    page, content_type = await run_in_threadpool(centre.metrics.text, request.headers.get("accept", ""))
+    return Response(page, headers={"Content-Type": content_type})
+
+
+async def _body(request: Request, most: int) -> bytes:
+    """Reads little more than allowed, so that the caller sees it is too long. Raises Refused."""
+    data = bytearray()
+    try:
+        async with asyncio.timeout(_BODY_S):
+            async for chunk in request.stream():
+                data += chunk
+                if len(data) > most:
+                    break
+    except TimeoutError:
+        raise Refused(408, "slow", f"the request took longer than {_BODY_S:.0f} s") from None
+    except ClientDisconnect:
+        raise Refused(400, "cut_short", "the sender went away") from None
+    return bytes(data)
+
+
+@contextlib.asynccontextmanager
+async def _days(centre: Centre, app: Starlette) -> AsyncIterator[None]:
+    """Makes the manifests of days that end while it serves, and before it does."""
+    task = asyncio.create_task(_make_manifests(centre))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def _make_manifests(centre: Centre) -> None:
+    while True:
+        try:
+            await run_in_threadpool(centre.make_due_manifests)
+        except Exception:
+            # The days stay due and are tried again; batches must be taken in meanwhile.
+            log.exception("the daily manifest could not be made")
+        # Looked at often rather than slept until midnight: the clock may be set.
+        await asyncio.sleep(_DAY_CHECK_S)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
+def _wrap(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, headers=dict(answer.headers))

@@ -1,0 +1,197 @@
+"""The serving collector put together: which parts there are and what they are given."""
+
+import fcntl
+import hashlib
+import os
+import threading
+import zoneinfo
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from prometheus_client.core import Metric
+
+from jinbao_collector import CollectorError
+from jinbao_collector.admission import RefusedRing
+from jinbao_collector.agents import LiveRoster
+from jinbao_collector.authority import Authority, AuthorityError, exposed
+from jinbao_collector.enrolment import Enrolment
+from jinbao_collector.heard import last_heard
+from jinbao_collector.home import Home
+from jinbao_collector.ingest import Intake
+from jinbao_collector.journal import Journal
+from jinbao_collector.ledger import DECLARED, Ledger
+from jinbao_collector.manifest import Context, Manifests
+from jinbao_collector.metrics import Metrics, gauge, of_agents
+from jinbao_config.services import CollectorConfig
+from jinbao_config.shape import ConfigError, Document
+
+_DISK_FLOOR = 200 * 10**6
+
+
+class AlreadyServing(CollectorError):
+    """Another process serves this data directory."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The configuration with its paths resolved against the file it stands in."""
+
+    config: CollectorConfig
+    file: Path
+    digest: str
+
+    @classmethod
+    def of(cls, document: Document[CollectorConfig]) -> "Place":
+        """Raises ConfigError if it names no address: nothing could be written into certificate and enrol codes."""
+        if not document.value.names:
+            raise ConfigError(document.file, "names", 'empty; name the address agents use, such as ["10.0.0.9"]')
+        return cls(document.value, Path(document.file), document.sha256)
+
+    @property
+    def home(self) -> Home:
+        return Home(self.file.parent / self.config.data)
+
+    @property
+    def zone(self) -> zoneinfo.ZoneInfo:
+        """Raises ConfigError."""
+        try:
+            return zoneinfo.ZoneInfo(self.config.timezone)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+            problem = f'{self.config.timezone!r}: expected a time zone name such as "Asia/Shanghai"'
+            raise ConfigError(str(self.file), "timezone", problem) from None
+
+    @property
+    def url(self) -> str:
+        """Where agents find it: the first of its names, and its port."""
+        host = self.config.names[0]
+        return f"https://{f'[{host}]' if ':' in host else host}:{self.config.listen[1]}"
+
+    def declared(self) -> dict[str, Any]:
+        """Digests of links, contracts and the collector's own configuration as the files are now. Raises ConfigError."""
+        contracts = {name: self._digest("contracts", name) for name in self.config.contracts}
+        return {"links": self._digest("links", self.config.links), "contracts": contracts, "config": self.digest}
+
+    def _digest(self, key: str, name: str) -> str:
+        try:
+            return hashlib.sha256((self.file.parent / name).read_bytes()).hexdigest()
+        except OSError as problem:
+            raise ConfigError(str(self.file), key, f"{name!r}: cannot be read: {problem.strerror}") from None
+
+
+class Centre:
+    """Everything a serving process holds open. Close it."""
+
+    def __init__(self, place: Place, now_ms: Callable[[], int]) -> None:
+        """Raises AlreadyServing, AuthorityError, JournalError, LedgerError, ConfigError or OSError, each saying what to do."""
+        self.place, self.now_ms = place, now_ms
+        home = place.home
+        self.authority = Authority.load(home.keys)
+        if files := exposed(home.keys):
+            raise AuthorityError(f"{files[0]}: others may read this secret; run `chmod 600 {files[0]}`")
+        self._lock = _hold(home.lock)
+        self.ledger = Ledger(home.ledger)
+        self.ledger.verify()
+        self.roster = LiveRoster(self.ledger)
+        self.declare()
+        self.enrolment = Enrolment(self.ledger, self.authority)
+        self.manifests = Manifests(home.manifests, home.journal, place.zone)
+        self.metrics = Metrics()
+        self.ring = RefusedRing(home.refused)
+        self.journal = Journal(home.journal, self.authority.signing, self.roster, place.zone)
+        self.intake = Intake(
+            self.journal,
+            self.roster,
+            self.authority.signing,
+            place.config.refuse,
+            self.ring,
+            self.metrics,
+            self.manifests.latest_hash,
+            last_heard(home.journal),
+            now_ms,
+        )
+        self.metrics.watch(self._gauges)
+        self._making = threading.Lock()
+
+    def close(self) -> None:
+        self.journal.close()
+        self.ring.close()
+        self.ledger.close()
+        os.close(self._lock)
+
+    def __enter__(self) -> "Centre":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def declare(self) -> None:
+        """A ledger row of the declared files' digests and the code's version, if they are not those of the last row."""
+        facts = {**self.place.declared(), "version": version("jinbao-uptime")}
+        rows = self.ledger.rows(DECLARED)
+        if not rows or rows[-1].facts != facts:
+            self.ledger.append(DECLARED, facts, self.now_ms())
+
+    def make_due_manifests(self) -> None:
+        """Raises ConfigError, LedgerError, ManifestError or OSError; the days stay due."""
+        with self._making:
+            now = self.now_ms()
+            if self.manifests.due(now):
+                self.manifests.make_due(now, context_of(self.place, self.ledger, self.roster), self.authority.signing)
+
+    def troubles(self) -> list[str]:
+        """Why it cannot take in batches just now; empty when it can."""
+        found = [self.journal.failure] if self.journal.failure else []
+        if not self.journal.alive:
+            found.append("the journal's writer has stopped")
+        if (free := self._free()) < _DISK_FLOOR:
+            found.append(f"{self.place.home.root}: {free // 10**6} MB free, fewer than {_DISK_FLOOR // 10**6} MB")
+        return found
+
+    def _free(self) -> int:
+        disk = os.statvfs(self.place.home.root)
+        return disk.f_bavail * disk.f_frsize
+
+    def _gauges(self) -> Iterator[Metric]:
+        yield gauge("jinbao_journal_position", "Last position of the journal", self.journal.position)
+        yield gauge("jinbao_ledger_position", "Last position of the ledger", self.ledger.head[0])
+        yield gauge("jinbao_disk_free_bytes", "Free space where the journal lies", self._free())
+        yield gauge("jinbao_ready", "1 if batches can be taken in", float(not self.troubles()))
+        if self.journal.committed_ms is not None:
+            age = (self.now_ms() - self.journal.committed_ms) / 1000
+            yield gauge("jinbao_journal_commit_age_seconds", "Since the journal's last commit", age)
+        yield from of_agents(self.roster(), self.intake.heard, self.now_ms())
+
+
+def context_of(place: Place, ledger: Ledger, roster: Callable[[], Any]) -> Context:
+    """What a manifest made now attests beside the journal."""
+    return Context(ledger.head, roster().digest, place.declared(), version("jinbao-uptime"))
+
+
+def create(place: Place, now_ms: int) -> Authority:
+    """Keys, empty ledger and journal. Raises AuthorityError, LedgerError or JournalError if any of them is there already."""
+    home, zone = place.home, place.zone
+    if home.ledger.exists() or home.journal.exists():
+        raise AuthorityError(f"{home.root}: holds a ledger or a journal already; init never overwrites them")
+    home.root.mkdir(parents=True, exist_ok=True)
+    authority = Authority.create(home.keys, now_ms)
+    authority.server_files(place.config.names, now_ms)
+    for directory in (home.documents, home.manifests):
+        directory.mkdir(exist_ok=True)
+    Ledger.create(home.ledger).close()
+    Journal.create(home.journal, zone, now_ms)
+    return authority
+
+
+def _hold(file: Path) -> int:
+    handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(handle)
+        raise AlreadyServing(f"{file}: another process serves this data directory") from None
+    return handle

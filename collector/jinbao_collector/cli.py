@@ -1,0 +1,98 @@
+"""`jinbao-collector`: thin commands over the parts. Exit 0 done, 1 bad news, 2 used or configured wrongly, 3 environment."""
+
+import argparse
+import datetime
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinbao_collector import CollectorError
+from jinbao_collector.texts import Output, speak
+from jinbao_config.shape import ConfigError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser(_language(arguments)).parse_args(arguments)
+    out = Output(options.lang, options.json)
+    try:
+        # Imported here, so that a part that is not installed is named in a sentence.
+        from jinbao_collector import commands
+
+        command: Callable[..., int] = getattr(commands, options.command)
+        return command(options, out, lambda: time.time_ns() // 1_000_000)
+    except ModuleNotFoundError as missing:
+        out.complain("missing_extra", module=missing.name)
+        return 3
+    except ConfigError as problem:
+        out.complain("error", problem=problem)
+        return 2
+    except CollectorError as problem:
+        out.complain("error", problem=problem)
+        return problem.exit_code
+    except OSError as problem:
+        out.complain("error", problem=problem)
+        return 3
+
+
+def _language(arguments: Sequence[str]) -> str:
+    """The language is needed before the arguments are understood: help speaks it too."""
+    early = argparse.ArgumentParser(add_help=False)
+    early.add_argument("--lang", choices=("zh", "en"), default="zh")
+    try:
+        return str(early.parse_known_args(list(arguments))[0].lang)
+    except SystemExit:
+        return "zh"
+
+
+def _parser(lang: str) -> argparse.ArgumentParser:
+    def says(name: str) -> str:
+        return speak(lang, name)
+
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=says("json"))
+    shared.add_argument("--lang", choices=("zh", "en"), default=argparse.SUPPRESS, help=says("lang"))
+    parser = argparse.ArgumentParser(prog="jinbao-collector", description=says("about"), parents=[shared])
+    parser.add_argument("--config", type=Path, default=Path("collector.toml"), help=says("config"))
+    parser.set_defaults(json=False, lang=lang)
+    commands = parser.add_subparsers(required=True, metavar="init|serve|invite|revoke|ledger|agents|manifest")
+
+    def command(within: Any, name: str, function: str) -> argparse.ArgumentParser:
+        added: argparse.ArgumentParser = within.add_parser(name, help=says(name), description=says(name), parents=[shared])
+        added.set_defaults(command=function)
+        return added
+
+    command(commands, "init", "init")
+    command(commands, "serve", "serve")
+    invite = command(commands, "invite", "invite")
+    invite.add_argument("--agent", required=True, help=says("agent"))
+    invite.add_argument("--vantage", required=True, choices=("township", "county"), help=says("vantage"))
+    invite.add_argument("--link", action="append", default=[], metavar="CODE", help=says("link"))
+    revoke = command(commands, "revoke", "revoke")
+    revoke.add_argument("--agent", required=True, help=says("agent"))
+    command(commands, "agents", "agents")
+    manifest = command(commands, "manifest", "manifest")
+    manifest.add_argument("day", nargs="?", metavar="DAY", type=_day, help=says("day"))
+    ledger = commands.add_parser("ledger", help=says("ledger"), description=says("ledger"), parents=[shared])
+    deeds = ledger.add_subparsers(required=True, metavar="add|list|approve")
+    add = command(deeds, "add", "ledger_add")
+    add.add_argument("file", type=Path, metavar="FILE.toml", help=says("file"))
+    add.add_argument("--document", action="append", default=[], type=Path, metavar="FILE", help=says("document"))
+    command(deeds, "list", "ledger_list")
+    approve = command(deeds, "approve", "ledger_approve")
+    approve.add_argument("entry", metavar="ID", help=says("entry"))
+    approve.add_argument("--by", required=True, metavar="NAME", help=says("by"))
+    return parser
+
+
+def _day(text: str) -> datetime.date:
+    try:
+        return datetime.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(speak(_language(sys.argv[1:]), "bad_day", day=text)) from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,213 @@
+"""What each command of `jinbao-collector` does."""
+
+import argparse
+import datetime
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jinbao_collector.agents import LiveRoster, Member
+from jinbao_collector.authority import Authority
+from jinbao_collector.centre import Place, context_of, create
+from jinbao_collector.enrolment import VALID_MS, Enrolment
+from jinbao_collector.entry import read_entries
+from jinbao_collector.heard import Heard, last_heard
+from jinbao_collector.home import Home, write_durably
+from jinbao_collector.journal import position_held
+from jinbao_collector.ledger import ENTRY, Ledger, Row
+from jinbao_collector.manifest import Manifests
+from jinbao_collector.texts import Output, speak
+from jinbao_config.links import ALL_LINKS, read_links
+from jinbao_config.services import read_collector
+
+Now = Callable[[], int]
+
+
+def init(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
+    place = _place(options)
+    authority = create(place, now_ms())
+    facts = {
+        "root": str(place.home.root),
+        "keys": str(place.home.keys),
+        "ca": authority.ca_fingerprint,
+        "key": authority.signing.public.fingerprint,
+    }
+    out.say("made", **facts)
+    out.facts(facts)
+    return 0
+
+
+def serve(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
+    # The web server is loaded by this command alone.
+    from jinbao_collector.serve import serve as serve_until_stopped
+
+    def listening(address: str) -> None:
+        out.say("listening", address=address)
+        out.facts({"listening": address})
+
+    serve_until_stopped(_place(options), now_ms, listening)
+    return 0
+
+
+def invite(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
+    place = _place(options)
+    links = options.link or ([ALL_LINKS] if options.vantage == "county" else [])
+    if not links:
+        raise out.wrong("township_link")
+    declared = place.file.parent / place.config.links
+    known = {link.code for link in read_links(declared).value.link}
+    for link in links:
+        if link not in known and (link, options.vantage) != (ALL_LINKS, "county"):
+            raise out.wrong("unknown_link", link=link, file=declared)
+    with Ledger(place.home.ledger) as ledger:
+        enrolment = Enrolment(ledger, Authority.load(place.home.keys))
+        now = now_ms()
+        code = enrolment.invite(options.agent, options.vantage, links, place.url, now)
+    out.say("invited", code=code)
+    out.facts({"code": code, "agent": options.agent, "expires_ms": now + VALID_MS})
+    return 0
+
+
+def revoke(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
+    home = _place(options).home
+    with Ledger(home.ledger) as ledger, position_held(home.journal) as position:
+        keys = Enrolment(ledger, Authority.load(home.keys)).revoke(options.agent, position, now_ms())
+    out.say("revoked", agent=options.agent, count=len(keys), position=position)
+    out.facts({"agent": options.agent, "keys": keys, "position": position})
+    return 0
+
+
+def agents(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
+    place = _place(options)
+    with Ledger(place.home.ledger) as ledger:
+        members = list(LiveRoster(ledger)().members.values())
+    heard, now = last_heard(place.home.journal), now_ms()
+    if not members:
+        out.say("nobody")
+    for member in members:
+        state = "good" if member.revoked_after is None else "gone"
+        out.say(
+            "member",
+            agent=member.agent,
+            vantage=member.vantage,
+            links=",".join(member.links),
+            key=member.key.fingerprint[:16],
+            state=_word(out, state, position=member.revoked_after),
+            silence=_silence(out, heard.get(member.agent), now, place),
+        )
+    out.facts([_agent_facts(member, heard.get(member.agent), now) for member in members])
+    return 0
+
+
+def manifest(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
+    place = _place(options)
+    home = place.home
+    manifests = Manifests(home.manifests, home.journal, place.zone)
+    if options.day is None:
+        signed = [manifests.read(day) for day in manifests.days()]
+    else:
+        key = Authority.load(home.keys).signing
+        with Ledger(home.ledger) as ledger:
+            signed = [manifests.make(options.day, now_ms(), context_of(place, ledger, LiveRoster(ledger)), key)]
+    if not signed:
+        out.say("no_manifest")
+    for one in signed:
+        first, last = one.fields()["positions"]
+        out.say("sheet", day=one.fields()["day"], hash=one.hash, first=first, last=last)
+    out.facts([{**one.fields(), "hash": one.hash} for one in signed])
+    return 0
+
+
+def ledger_add(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
+    home = _place(options).home
+    entries = read_entries(options.file).value.entry
+    with Ledger(home.ledger) as ledger:
+        for document in options.document:
+            _keep_document(home, document)
+        added = ledger.enter(entries, now_ms())
+    for entry in entries:
+        if entry.document and not _document_file(home, entry.document).exists():
+            out.complain("unkept", entry=entry.id, document=entry.document)
+    out.say("added", added=len(added), known=len(entries) - len(added))
+    out.facts({"added": list(added), "known": [entry.id for entry in entries if entry.id not in added]})
+    return 0
+
+
+def ledger_list(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
+    place = _place(options)
+    with Ledger(place.home.ledger) as ledger:
+        rows = ledger.rows()
+        for row in rows:
+            out.say("row", position=row.position, at=_time(row.entered_ms, place), kind=row.kind, what=_summary(row))
+        out.facts([_row_facts(row) for row in rows])
+        # After the rows were shown: a broken chain is bad news about them, told by the exit code.
+        ledger.verify()
+        out.say("intact", count=len(rows), hash=ledger.head[1])
+    return 0
+
+
+def ledger_approve(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
+    with Ledger(_place(options).home.ledger) as ledger:
+        row = ledger.approve(options.entry, options.by, now_ms())
+    out.say("approved", entry=options.entry, by=options.by)
+    out.facts(_row_facts(row))
+    return 0
+
+
+def _place(options: argparse.Namespace) -> Place:
+    return Place.of(read_collector(options.config))
+
+
+def _keep_document(home: Home, file: Path) -> None:
+    data = file.read_bytes()
+    kept = home.documents / hashlib.sha256(data).hexdigest()
+    if not kept.exists():
+        write_durably(kept, data)
+
+
+def _document_file(home: Home, name: str) -> Path:
+    return home.documents / Path(name.removeprefix("sha256:")).name
+
+
+def _word(out: Output, name: str, **facts: object) -> str:
+    return speak(out.lang, name, **facts)
+
+
+def _silence(out: Output, heard: Heard | None, now_ms: int, place: Place) -> str:
+    if heard is None:
+        return _word(out, "never")
+    newest = _time(heard.newest_ms, place) if heard.newest_ms is not None else "?"
+    return _word(out, "silent", seconds=(now_ms - heard.arrived_ms) // 1000, newest=newest)
+
+
+def _agent_facts(member: Member, heard: Heard | None, now_ms: int) -> dict[str, Any]:
+    last = heard.facts(now_ms) if heard else None
+    return {**member.facts(), "heard": last}
+
+
+def _row_facts(row: Row) -> dict[str, Any]:
+    return {
+        "position": row.position,
+        "entered_ms": row.entered_ms,
+        "kind": row.kind,
+        "facts": dict(row.facts),
+        "prev": row.prev,
+        "hash": row.hash,
+    }
+
+
+def _summary(row: Row) -> str:
+    if row.kind == ENTRY:
+        return f"{row.facts['id']} {row.facts['kind']} {row.facts.get('type', '')}".rstrip()
+    shown = {
+        name: value
+        for name, value in row.facts.items()
+        if name in ("id", "approved_by", "agent", "vantage", "links", "position")
+    }
+    return json.dumps(shown, ensure_ascii=False)
+
+
+def _time(at_ms: int, place: Place) -> str:
+    return datetime.datetime.fromtimestamp(at_ms / 1000, place.zone).strftime("%Y-%m-%d %H:%M:%S")

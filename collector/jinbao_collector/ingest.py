@@ -1,0 +1,155 @@
+"""From the bytes of a request to its answer: verify, journal, acknowledge. No HTTP library in here."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from jinbao_agent.keys import SigningKey
+from jinbao_agent.wire import Batch, Signed, TooLarge, WireError, unpack
+from jinbao_collector.admission import RateLimit, RefusedRing
+from jinbao_collector.agents import Roster
+from jinbao_collector.arrival import Arrival, examine
+from jinbao_collector.heard import Heard
+from jinbao_collector.journal import Journal, JournalError
+from jinbao_collector.ledger import LedgerError
+from jinbao_collector.metrics import Metrics
+from jinbao_collector.placing import Receipt
+from jinbao_config.services import Refusal
+
+ACK_TAG = "jinbao-ack/1"
+_RETRY_S = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back: status, body and headers."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+
+class Refused(Exception):
+    """These bytes get an HTTP status instead of a place in the journal."""
+
+    def __init__(self, status: int, label: str, reason: str, retry_s: int | None = None) -> None:
+        super().__init__(reason)
+        self.status, self.label, self.retry_s = status, label, retry_s
+
+
+def refusal(problem: Refused) -> Answer:
+    headers = {"Content-Type": "application/json"}
+    if problem.retry_s is not None:
+        headers["Retry-After"] = str(problem.retry_s)
+    return Answer(problem.status, json.dumps({"error": str(problem)}, ensure_ascii=False).encode(), headers)
+
+
+class Intake:
+    """The door for batches. Called from many threads at once."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        roster: Callable[[], Roster],
+        key: SigningKey,
+        bounds: Refusal,
+        ring: RefusedRing,
+        metrics: Metrics,
+        manifest: Callable[[], str],
+        heard: Mapping[str, Heard],
+        now_ms: Callable[[], int],
+    ) -> None:
+        """`manifest` gives the hash of the latest daily manifest, "" if there is none yet; `heard` is what was heard before."""
+        self._journal, self._roster, self._key, self._bounds = journal, roster, key, bounds
+        self._ring, self._metrics, self._manifest, self._now_ms = ring, metrics, manifest, now_ms
+        self._by_address, self._by_key = RateLimit(bounds.per_minute), RateLimit(bounds.per_minute)
+        self.heard = dict(heard)
+
+    def admit(self, address: str) -> None:
+        """Before a request's body is read. Raises Refused."""
+        if delay := self._by_address.delay_s(address, time.monotonic()):
+            raise Refused(429, "address_rate", "too many requests from this address", delay)
+
+    def receive(self, data: bytes, address: str) -> Answer:
+        """One request's body -> its answer. What is acknowledged in it is on the disk."""
+        try:
+            arrivals = self._authentic(data)
+            receipt = self._keep(arrivals)
+        except Refused as problem:
+            return self.refuse(problem, data, address)
+        self._metrics.kept(receipt)
+        last = arrivals[-1]
+        self.heard[last.agent] = Heard.of(last.arrived_ms, last.fields)
+        return self._acknowledge(arrivals, receipt)
+
+    def refuse(self, problem: Refused, data: bytes, address: str) -> Answer:
+        """Counted; and what is not authentic leaves its first KiB in the ring."""
+        self._metrics.refused(problem.label)
+        if problem.status in (400, 401, 413):
+            self._ring.put(data, address, problem.label, self._now_ms())
+        return refusal(problem)
+
+    def _authentic(self, data: bytes) -> list[Arrival]:
+        """Size before anything else, then signatures, then what the batches say. Raises Refused."""
+        if len(data) > self._bounds.request:
+            raise Refused(413, "oversized", f"a request may have {self._bounds.request} bytes")
+        try:
+            batches = unpack(data, self._bounds.inflated)
+        except TooLarge as problem:
+            raise Refused(413, "inflates_too_far", str(problem)) from None
+        except WireError as problem:
+            raise Refused(400, "malformed", str(problem)) from None
+        roster = self._known()
+        keys = [self._signer(batch, roster) for batch in batches]
+        for key in dict.fromkeys(keys):
+            if delay := self._by_key.delay_s(key, time.monotonic()):
+                raise Refused(429, "key_rate", "too many requests of this key", delay)
+        now = self._now_ms()
+        try:
+            arrivals = [examine(batch, roster.members[key], now) for batch, key in zip(batches, keys, strict=True)]
+        except WireError as problem:
+            raise Refused(400, "malformed", str(problem)) from None
+        if len({(arrival.agent, arrival.chain) for arrival in arrivals}) != 1:
+            raise Refused(400, "malformed", "the batches of one request are all of one chain")
+        return arrivals
+
+    def _known(self) -> Roster:
+        try:
+            return self._roster()
+        except LedgerError as problem:
+            raise Refused(503, "unavailable", str(problem), _RETRY_S) from None
+
+    def _signer(self, batch: Batch, roster: Roster) -> str:
+        """The fingerprint of the enrolled key that signed it. Raises Refused."""
+        try:
+            key = batch.signed.fields().get("key")
+        except WireError as problem:
+            raise Refused(400, "malformed", str(problem)) from None
+        member = roster.members.get(key) if isinstance(key, str) else None
+        if member is None:
+            raise Refused(401, "unknown_key", f"key {key}: is not enrolled here")
+        if not batch.signed.verified_by(member.key):
+            raise Refused(401, "bad_signature", f"the signature is not of key {key}")
+        return member.key.fingerprint
+
+    def _keep(self, arrivals: list[Arrival]) -> Receipt:
+        try:
+            return self._journal.append(arrivals)
+        except JournalError as problem:
+            raise Refused(503, "unavailable", str(problem), _RETRY_S) from None
+
+    def _acknowledge(self, arrivals: list[Arrival], receipt: Receipt) -> Answer:
+        first = arrivals[0]
+        fields = {
+            "agent": first.agent,
+            "chain": first.chain,
+            "number": receipt.head.number,
+            "hash": receipt.head.hash,
+            "manifest": self._manifest(),
+            "at": self._now_ms(),
+            "verdicts": {str(number): list(found) for number, found in receipt.verdicts.items()},
+        }
+        whole = all(arrival.part.number <= receipt.head.number for arrival in arrivals)
+        signed = Signed.make(ACK_TAG, fields, self._key)
+        return Answer(200 if whole else 409, signed.to_lines(), {"Content-Type": "application/octet-stream"})

@@ -1,0 +1,224 @@
+"""The journal: every authentic batch, verbatim, durable before it is acknowledged. One process writes, any may read.
+
+One thread commits whatever requests are queued in one transaction (group commit) and only then answers them. What is known of
+the chains changes only after COMMIT, and is drawn anew from the files when a commit did not come about. Files are monthly; the
+last row of a finished month closes it and carries the chains' state. Format: docs/wire.md.
+"""
+
+import datetime
+import queue
+import sqlite3
+import threading
+import zoneinfo
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinbao_agent.keys import SigningKey
+from jinbao_agent.wire import GENESIS, Signed
+from jinbao_collector import CollectorError
+from jinbao_collector.agents import Roster
+from jinbao_collector.arrival import Arrival
+from jinbao_collector.chains import Chain
+from jinbao_collector.ledger import LedgerError
+from jinbao_collector.placing import Placing, Receipt
+from jinbao_collector.recovery import ChainName, recover
+from jinbao_collector.volume import CLOSED_TAG, Volume, digest_of, month_files
+
+_MOST_IN_ONE_COMMIT = 256
+
+
+class JournalError(CollectorError):
+    """The journal cannot be opened, or cannot be written now: ask again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    arrivals: Sequence[Arrival]
+    answer: "Future[Receipt]"
+
+
+class Journal:
+    """The writing side; safe to use from several threads."""
+
+    def __init__(self, directory: Path, key: SigningKey, roster: Callable[[], Roster], zone: zoneinfo.ZoneInfo) -> None:
+        """`key` signs the rows that close a month, `zone` says when one ends. Raises JournalError."""
+        self._directory, self._key, self._roster, self._zone = directory, key, roster, zone
+        self._volumes: list[Volume] = []
+        self.position = 0
+        self._open()
+        self.failure: str | None = None
+        self.committed_ms: int | None = None
+        self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name="journal", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def create(cls, directory: Path, zone: zoneinfo.ZoneInfo, now_ms: int) -> None:
+        """An empty one. Raises JournalError if there is one already."""
+        if month_files(directory):
+            raise JournalError(f"{directory}: there is a journal already; it is never begun anew")
+        directory.mkdir(parents=True, exist_ok=True)
+        Volume.create(directory / f"{_month(now_ms, zone)}.db", 1, GENESIS).close()
+
+    def append(self, arrivals: Sequence[Arrival]) -> Receipt:
+        """Batches of one chain, in order. Durable when it returns. Raises JournalError; then nothing of them is promised."""
+        request = _Request(arrivals, Future())
+        self._requests.put(request)
+        return request.answer.result()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the writing thread runs."""
+        return self._thread.is_alive()
+
+    @property
+    def chains(self) -> Mapping[ChainName, Chain]:
+        return self._chains
+
+    def close(self) -> None:
+        """Answers what is queued, then closes the files."""
+        self._requests.put(None)
+        self._thread.join()
+        self._close_files()
+
+    # The writing thread
+
+    def _serve(self) -> None:
+        while (request := self._requests.get()) is not None:
+            group = [request, *self._queued()]
+            try:
+                if self.failure is not None:
+                    self._open()
+                receipts = self._commit([one.arrivals for one in group])
+            except Exception as problem:
+                # Whatever it was, nobody in this group has been promised anything; the files are read anew before the next.
+                self.failure = f"{self._directory}: {problem}"
+                known = isinstance(problem, sqlite3.Error | OSError | JournalError | LedgerError)
+                for one in group:
+                    one.answer.set_exception(JournalError(self.failure) if known else problem)
+            else:
+                self.failure = None
+                for one, receipt in zip(group, receipts, strict=True):
+                    one.answer.set_result(receipt)
+
+    def _queued(self) -> Iterator[_Request]:
+        for _ in range(_MOST_IN_ONE_COMMIT):
+            try:
+                request = self._requests.get_nowait()
+            except queue.Empty:
+                return
+            if request is None:
+                self._requests.put(None)
+                return
+            yield request
+
+    def _commit(self, requests: Sequence[Sequence[Arrival]]) -> list[Receipt]:
+        now_ms = max(arrival.arrived_ms for arrivals in requests for arrival in arrivals)
+        self._turn_month(now_ms)
+        with _transaction(self._volumes[-1].db):
+            # The roster is read under the lock, so that a revocation lies wholly before or wholly after these rows.
+            placing = Placing(self._chains, self._volumes, self._roster(), self.position)
+            receipts = [placing.take(arrivals) for arrivals in requests]
+        self._chains.update(placing.chains)
+        self.position, self.committed_ms = placing.position, now_ms
+        return receipts
+
+    def _turn_month(self, now_ms: int) -> None:
+        """Closes the file of a month that is over and begins the next. A clock that was set back keeps the file it has."""
+        month, volume = _month(now_ms, self._zone), self._volumes[-1]
+        if month <= volume.name:
+            return
+        signed = Signed.make(CLOSED_TAG, self._closing_facts(volume), self._key)
+        with _transaction(volume.db):
+            volume.insert_closing(self.position + 1, now_ms, signed)
+        self.position += 1
+        self._volumes.append(Volume.create(self._directory / f"{month}.db", self.position + 1, signed.hash))
+
+    def _closing_facts(self, volume: Volume) -> dict[str, object]:
+        oldest, newest = volume.span()
+        return {
+            "month": volume.name,
+            "first": volume.first,
+            "last": self.position,
+            "prev": volume.prev,
+            "digest": digest_of(volume.hashes(volume.first, self.position)),
+            "oldest_ms": oldest,
+            "newest_ms": newest,
+            "chains": [chain.facts() for _, chain in sorted(self._chains.items())],
+        }
+
+    def _open(self) -> None:
+        self._close_files()
+        files = month_files(self._directory)
+        if not files:
+            raise JournalError(f"{self._directory}: there is no journal; run `jinbao-collector init` first")
+        try:
+            self._volumes = [Volume(file, writing=False) for file in files[:-1]] + [Volume(files[-1], writing=True)]
+            self._check_order()
+            if (closed := self._volumes[-1].closed) is not None:
+                # Killed between closing a month and beginning the next.
+                following = self._directory / f"{_month_after(files[-1].stem)}.db"
+                self._volumes.append(Volume.create(following, self._volumes[-1].last + 1, closed.hash))
+            self._chains = recover(self._volumes[-2] if len(self._volumes) > 1 else None, self._volumes[-1])
+            self.position = self._volumes[-1].last
+        except sqlite3.Error as problem:
+            raise JournalError(f"{self._directory}: cannot be read: {problem}") from problem
+
+    def _check_order(self) -> None:
+        """Each file but the last is closed, and the next one says so."""
+        for one, two in zip(self._volumes, self._volumes[1:], strict=False):
+            closed = one.closed
+            if closed is None or two.prev != closed.hash or two.first != one.last + 1:
+                raise JournalError(
+                    f"{two.file}: does not follow on {one.file}; restore the file that is missing or was changed"
+                )
+
+    def _close_files(self) -> None:
+        for volume in self._volumes:
+            volume.close()
+        self._volumes = []
+
+
+@contextmanager
+def position_held(directory: Path) -> Iterator[int]:
+    """The journal's last position, which cannot grow while the context lasts: for revocations by another process.
+
+    Raises JournalError.
+    """
+    while True:
+        files = month_files(directory)
+        if not files:
+            raise JournalError(f"{directory}: there is no journal; run `jinbao-collector init` first")
+        volume = Volume(files[-1], writing=True)
+        try:
+            volume.db.execute("BEGIN IMMEDIATE")
+            if volume.closed is None or month_files(directory) == files:
+                yield volume.last
+                return
+        except sqlite3.Error as problem:
+            raise JournalError(f"{directory}: cannot be locked: {problem}") from problem
+        finally:
+            volume.close()
+
+
+@contextmanager
+def _transaction(db: sqlite3.Connection) -> Iterator[None]:
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        yield
+        db.execute("COMMIT")
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+
+
+def _month(now_ms: int, zone: zoneinfo.ZoneInfo) -> str:
+    return datetime.datetime.fromtimestamp(now_ms / 1000, zone).strftime("%Y-%m")
+
+
+def _month_after(month: str) -> str:
+    year, number = map(int, month.split("-"))
+    return f"{year + number // 12:04d}-{number % 12 + 1:02d}"

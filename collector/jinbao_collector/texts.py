@@ -1,0 +1,109 @@
+"""What the command line says, Chinese first; `--lang en` gives English."""
+
+import json
+import sys
+
+from jinbao_collector import CollectorError
+
+TEXTS: dict[str, tuple[str, str]] = {
+    "about": ("采集中心：接收、保存并见证各探针的测量", "the collector: takes in, keeps and attests what the agents measured"),
+    "config": ("配置文件（默认 collector.toml）", "configuration file (default: collector.toml)"),
+    "lang": ("界面语言（默认 zh）", "language (default: zh)"),
+    "json": ("以 JSON 输出", "print JSON"),
+    "init": ("生成密钥、空台账和空日志；绝不覆盖", "make keys, an empty ledger and journal; never overwrites"),
+    "serve": ("运行服务，SIGTERM 正常停止", "serve until SIGTERM"),
+    "invite": ("为一个探针生成一次性登记码", "print a one-time enrol code for an agent"),
+    "revoke": ("吊销一个探针的密钥，自当前日志位置起生效", "revoke an agent's keys from the present journal position on"),
+    "ledger": ("台账：通知、故障单、原因、审批", "the ledger: notices, tickets, causes, approvals"),
+    "add": ("录入 TOML 文件中的条目", "enter the entries of a TOML file"),
+    "list": ("列出全部台账并核对哈希链", "list the whole ledger and check its hash chain"),
+    "approve": ("批准一个条目（须为录入人以外的人）", "approve an entry (by somebody else than its author)"),
+    "agents": ("列出探针：密钥、线路、静默时间", "list the agents: keys, links, silence"),
+    "manifest": ("每日清单：查看，或立即生成", "daily manifests: show them, or make one now"),
+    "agent": ("探针名称", "the agent's name"),
+    "vantage": ("township 乡镇侧 | county 县中心侧", "where it stands: township or county"),
+    "link": (
+        "它负责的线路代码，可重复；县中心侧省略表示全部",
+        "a link it speaks for, repeatable; a county agent without any speaks for all",
+    ),
+    "file": ("台账条目文件", "file of ledger entries"),
+    "document": ("条目所依据的文件，按 SHA-256 存档，可重复", "a document behind the entries, kept by its SHA-256, repeatable"),
+    "entry": ("条目编号", "the entry's id"),
+    "by": ("批准人", "who approves"),
+    "day": ("日期，如 2021-04-10；省略则列出全部", "a day such as 2021-04-10; without it all are listed"),
+    "made": (
+        "已建立 {root}\nCA 指纹   {ca}\n中心公钥 {key}\n请离线备份 {keys}。",
+        "made {root}\nCA fingerprint   {ca}\ncentre's key     {key}\nKeep a copy of {keys} off this machine.",
+    ),
+    "listening": ("正在监听 {address}", "listening on {address}"),
+    "invited": (
+        "登记码（24 小时内有效，只能用一次）：\n{code}\n在探针上执行：jinbao-agent --config agent.toml enrol '{code}'",
+        "enrol code (valid for 24 hours, once):\n{code}\non the agent run: jinbao-agent --config agent.toml enrol '{code}'",
+    ),
+    "revoked": (
+        "已吊销 {agent} 的 {count} 个密钥，日志位置 {position} 之后的数据不再采信",
+        "revoked {count} key(s) of {agent}; nothing after journal position {position} is believed",
+    ),
+    "added": ("新录入 {added} 条，已存在 {known} 条", "{added} entered, {known} known already"),
+    "unkept": (
+        "警告：条目 {entry} 所引文件 {document} 尚未存档；可用 --document 文件 补上",
+        "warning: entry {entry} names {document}, which is not kept here yet; add it with --document FILE",
+    ),
+    "approved": ("{entry} 已由 {by} 批准", "{entry} approved by {by}"),
+    "row": ("{position:>6}  {at}  {kind:<11} {what}", "{position:>6}  {at}  {kind:<11} {what}"),
+    "intact": ("哈希链完整，共 {count} 条，末条 {hash}", "hash chain intact, {count} rows, head {hash}"),
+    "member": (
+        "{agent}  {vantage}  线路 {links}  密钥 {key}  {state}  {silence}",
+        "{agent}  {vantage}  links {links}  key {key}  {state}  {silence}",
+    ),
+    "good": ("有效", "good"),
+    "gone": ("已于位置 {position} 吊销", "revoked after position {position}"),
+    "never": ("尚未收到数据", "never heard"),
+    "silent": ("静默 {seconds} 秒，最新样本 {newest}", "silent for {seconds} s, newest sample {newest}"),
+    "nobody": ("尚无已登记的探针；用 invite 生成登记码", "no agent is enrolled yet; make a code with invite"),
+    "sheet": ("{day}  {hash}  日志 {first}–{last}", "{day}  {hash}  journal {first}–{last}"),
+    "no_manifest": (
+        "尚无每日清单；一天结束后自动生成，或用 manifest 日期",
+        "no manifest yet; one is made when a day ends, or by manifest DAY",
+    ),
+    "township_link": ("乡镇侧探针须用 --link 指明线路", "a township agent needs its link: --link CODE"),
+    "unknown_link": ("{link}：线路文件 {file} 中没有此线路", "{link}: no such link in {file}"),
+    "bad_day": ("{day}：不是日期，应写作 2021-04-10", "{day}: not a day; write 2021-04-10"),
+    "error": ("错误：{problem}", "error: {problem}"),
+    "missing_extra": (
+        "缺少 {module}：pip install 'jinbao-uptime[collector]'",
+        "{module} is missing: pip install 'jinbao-uptime[collector]'",
+    ),
+}
+
+
+def speak(lang: str, name: str, **facts: object) -> str:
+    """One text in `zh` or `en`."""
+    return TEXTS[name][0 if lang == "zh" else 1].format(**facts)
+
+
+class Misuse(CollectorError):
+    """The command was used wrongly."""
+
+    exit_code = 2
+
+
+class Output:
+    """Words for people, or one JSON document."""
+
+    def __init__(self, lang: str, as_json: bool) -> None:
+        self.lang, self.as_json = lang, as_json
+
+    def say(self, name: str, **facts: object) -> None:
+        if not self.as_json:
+            print(speak(self.lang, name, **facts), flush=True)
+
+    def facts(self, facts: object) -> None:
+        if self.as_json:
+            print(json.dumps(facts, ensure_ascii=False), flush=True)
+
+    def complain(self, name: str, **facts: object) -> None:
+        print(speak(self.lang, name, **facts), file=sys.stderr, flush=True)
+
+    def wrong(self, name: str, **facts: object) -> Misuse:
+        return Misuse(speak(self.lang, name, **facts))
