@@ -75,14 +75,14 @@ def _parse(value: object, parse: Callable[[Any], T], place: Place) -> T:
 
 
 def _read_placeholder(text: str, parse: Callable[[Any], T], place: Place) -> T:
+    """The text itself where that is what is wanted, else what it would mean in TOML: a number, a date, true."""
     try:
         return parse(text)
-    except ValueError:
+    except ValueError as problem:
         try:
-            value = tomllib.loads(f"value = {text}")["value"]
-        except tomllib.TOMLDecodeError:
-            value = text
-        return _parse(value, parse, place)
+            return parse(tomllib.loads(f"value = {text}")["value"])
+        except ValueError:
+            raise place.wrong(f"{text!r}: {problem}") from None
 
 
 def _expect(types: type | tuple[type, ...], sentence: str) -> Callable[[Any], Any]:

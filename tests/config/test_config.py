@@ -1,0 +1,151 @@
+"""Declared files: what they mean, and what a person is told who wrote something else."""
+
+import json
+import tomllib
+from collections.abc import Callable
+from datetime import date
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from jinbao_collector.entry import Entry, read_entries
+from jinbao_config import schemas, units
+from jinbao_config.contract import read_contract
+from jinbao_config.links import Target, parse_target, read_links
+from jinbao_config.services import read_agent, read_collector
+from jinbao_config.shape import ConfigError, read_document
+
+ROOT = Path(__file__).parents[2]
+BAD = sorted((Path(__file__).parent / "bad").glob("*.toml"))
+READERS: dict[str, Callable[[Path], Any]] = {
+    "links": read_links,
+    "contract": read_contract,
+    "agent": read_agent,
+    "collector": read_collector,
+    "ledger": read_entries,
+}
+
+
+def test_there_are_at_least_twenty_bad_files() -> None:
+    assert len(BAD) >= 20
+
+
+@pytest.mark.parametrize("file", BAD, ids=lambda file: file.stem)
+def test_each_bad_file_says_where_what_and_what_would_be_right(file: Path) -> None:
+    expected = file.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+    with pytest.raises(ConfigError) as caught:
+        READERS[file.stem.split("-")[0]](file)
+    assert str(caught.value) == f"{file}: {expected}"
+
+
+def test_a_file_that_is_not_toml_is_named(tmp_path: Path) -> None:
+    (tmp_path / "links.toml").write_text("= 3")
+    with pytest.raises(ConfigError, match=r"links\.toml: is not TOML: .*line 1"):
+        read_links(tmp_path / "links.toml")
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        read_links(tmp_path / "missing.toml")
+
+
+def test_the_example_names_the_twelve_townships() -> None:
+    links = read_links(ROOT / "config" / "links.toml").value
+    assert [link.code for link in links.link] == [
+        f"510422{number}" for number in (100, 101, 102, 103, 104, 105, 203, 205, 206, 207, 210, 211)
+    ]
+    assert links["510422203"].name == "红果彝族乡"
+    assert links.interval("core") == 10_000
+    assert links["510422101"].targets["app"] == Target("tcp", "10.0.9.1", 443)
+
+
+def _leaves(value: Any, path: str = "") -> list[str]:
+    if isinstance(value, dict):
+        return [leaf for key, item in value.items() for leaf in _leaves(item, f"{path}.{key}" if path else key)]
+    if isinstance(value, list):
+        return [leaf for index, item in enumerate(value) for leaf in _leaves(item, f"{path}[{index}]")]
+    return [path]
+
+
+def test_every_value_of_the_example_contract_is_marked_as_a_placeholder() -> None:
+    file = ROOT / "config" / "contract.toml"
+    leaves = _leaves(tomllib.loads(file.read_text(encoding="utf-8")))
+    assert set(read_contract(file).placeholders) == set(leaves) - {"schema"}
+
+
+def test_a_placeholder_is_read_as_its_value() -> None:
+    contract = read_contract(ROOT / "config" / "contract.toml").value
+    assert contract.target == Fraction(999, 1000)
+    assert contract.effective.from_ == date(2021, 1, 1)
+    assert contract.rule.n == 3
+    assert contract.power.excused is True
+
+
+@pytest.mark.parametrize("name", schemas.SHAPES)
+def test_the_schemas_for_editors_are_the_ones_the_readers_follow(name: str) -> None:
+    text = (ROOT / "config" / "schemas" / f"{name}.schema.json").read_text(encoding="utf-8")
+    assert text == schemas.schema_text(name), "run: python -m jinbao_config.schemas config/schemas"
+    Draft202012Validator.check_schema(json.loads(text))
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("links", "links.toml"),
+        ("contract", "contract.toml"),
+        ("agent", "agent.example.toml"),
+        ("collector", "collector.example.toml"),
+    ],
+)
+def test_the_examples_load_and_fit_their_schema(name: str, file: str) -> None:
+    READERS[name](ROOT / "config" / file)
+    data = tomllib.loads((ROOT / "config" / file).read_text(encoding="utf-8"))
+    plain = json.loads(json.dumps(data, default=str))
+    Draft202012Validator(json.loads(schemas.schema_text(name))).validate(plain)
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("10.0.0.1", Target("icmp", "10.0.0.1")),
+        ("fe80::1", Target("icmp", "fe80::1")),
+        ("tcp://10.0.9.1:443", Target("tcp", "10.0.9.1", 443)),
+        ("http://10.0.9.1/health?x=1", Target("http", "10.0.9.1", 80, "/health?x=1")),
+        ("https://[fd00::9]:8443/", Target("https", "fd00::9", 8443, "/")),
+        ("nic:eth0", Target("nic", "eth0")),
+    ],
+)
+def test_targets_are_read_and_written_alike(text: str, target: Target) -> None:
+    assert parse_target(text) == target
+    assert parse_target(str(target)) == target
+
+
+@given(st.integers(0, 10**9), st.sampled_from(["ms", "s", "m", "h", "d"]))
+def test_durations_are_exact(number: int, unit: str) -> None:
+    assert units.duration_ms(f"{number}{unit}") == number * {"ms": 1, "s": 1000, "m": 60000, "h": 3600000, "d": 86400000}[unit]
+
+
+def test_instants_are_floored_to_the_millisecond() -> None:
+    assert units.instant_ms("1970-01-01T08:00:00.0019+08:00") == 1
+    assert units.instant_us("1969-12-31T23:59:59.999999Z") == -1
+
+
+def test_an_entry_is_stored_and_read_back_alike(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.toml"
+    file.write_text(
+        '[[entry]]\nid = "L1"\nkind = "exclusion"\ntype = "cutover"\nlinks = ["510422101"]\n'
+        "from = 2021-04-15T00:00:00+08:00\nto = 2021-04-15T02:00:00+08:00\nauthor = 'a'\napproved_by = 'b'\n"
+    )
+    (entry,) = read_entries(file).value.entry
+    assert Entry.from_facts(json.loads(json.dumps(entry.facts()))) == entry
+    assert entry.approved
+    assert entry.concerns("510422101")
+    assert not entry.concerns("510422102")
+
+
+def test_unreadable_bytes_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="is not TOML"):
+        read_document(schemas.SHAPES["links"], tmp_path / "x.toml")
