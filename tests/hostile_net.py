@@ -154,8 +154,9 @@ class Neighbour(threading.Thread):
         self.ready = threading.Event()
 
     def release(self) -> None:
-        """Whatever is held goes out now."""
+        """Whatever is held is out when this returns."""
         self._mouth.send(b"r")
+        self._mouth.recv(1)
 
     def stop(self) -> None:
         self._mouth.send(b"s")
@@ -191,6 +192,7 @@ class Neighbour(threading.Thread):
         for request, answer in self._held:
             _send(request, answer)
         self._held.clear()
+        self._orders.send(b"d")
 
 
 def _send(request: Request, answer: Answer) -> None:

@@ -24,7 +24,7 @@ def _located(host: str) -> tuple[Version, Address]:
     """Raises NoIcmp unless it is a numeric address, an IPv6 one perhaps with its %interface."""
     try:
         candidates = socket.getaddrinfo(host, 0, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
-    except socket.gaierror as problem:
+    except (socket.gaierror, UnicodeError) as problem:
         raise NoIcmp("not_an_address") from problem
     family, _, _, _, found = candidates[0]
     version = V6 if family == socket.AF_INET6 else V4

@@ -156,7 +156,7 @@ async def resolve(host: str, port: int, wait_s: float) -> tuple[int, tuple[Any, 
     loop = asyncio.get_running_loop()
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
-    except socket.gaierror:
+    except (socket.gaierror, UnicodeError):
         try:
             asking = loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
             found = await asyncio.wait_for(asking, wait_s)
