@@ -39,11 +39,6 @@ class Arrival:
     rungs: tuple[tuple[str, str], ...]
     predecessor: Predecessor | None
 
-    @property
-    def placed(self) -> bool:
-        """Whether its slots can be believed."""
-        return CLOCK_SUSPECT not in self.verdicts and SCHEMA_UNKNOWN not in self.verdicts
-
 
 def examine(batch: Batch, member: Member, now_ms: int) -> Arrival:
     """Raises WireError if the batch cannot be given a place in a chain, or its body is not the one its head names."""
@@ -59,11 +54,15 @@ def examine(batch: Batch, member: Member, now_ms: int) -> Arrival:
     if slots is None and SCHEMA_UNKNOWN not in verdicts:
         verdicts.append(SCHEMA_UNKNOWN)
     first, last = slots or (now_ms, now_ms)
-    oldest, newest = (columns.span_ms() if columns else None) or (first, last)
-    if last > now_ms + units.DAY_MS or first < _EARLIEST_MS:
+    span = (columns.span_ms() if columns else None) or (first, last)
+    oldest, newest = min(first, span[0]), max(last, span[1])
+    if newest > now_ms + units.DAY_MS or oldest < _EARLIEST_MS:
         verdicts.append(CLOCK_SUSPECT)
     rungs = tuple(sorted({(row[0], row[1]) for row in columns.series})) if columns else ()
-    if not _in_scope(fields, columns, member):
+    if not _speaks_as(fields, member):
+        verdicts.append(OUT_OF_SCOPE)
+        rungs = ()
+    elif columns and not all(map(member.speaks_for, _links(columns))):
         verdicts.append(OUT_OF_SCOPE)
     return Arrival(
         now_ms,
@@ -75,8 +74,8 @@ def examine(batch: Batch, member: Member, now_ms: int) -> Arrival:
         chain,
         Part(number, batch.signed.hash, prev, first, last),
         tuple(verdicts),
-        min(oldest, first),
-        max(newest, last),
+        oldest,
+        newest,
         rungs,
         read_predecessor(fields),
     )
@@ -116,9 +115,10 @@ def _columns(batch: Batch, fields: Mapping[str, Any], verdicts: list[str]) -> Co
     return columns
 
 
-def _in_scope(fields: Mapping[str, Any], columns: Columns | None, member: Member) -> bool:
-    """A key speaks for its agent, its vantage and its links; an unknown schema is asked for what can be read of it."""
-    if fields.get("agent") != member.agent or fields.get("vantage") != member.vantage:
-        return False
-    links = {row[0] for row in columns.series} | {event[0] for event in columns.events} if columns else set()
-    return all(member.speaks_for(link) for link in links)
+def _speaks_as(fields: Mapping[str, Any], member: Member) -> bool:
+    """A key speaks for its agent and its vantage. An agent that was not enrolled yet had no name to write down."""
+    return fields.get("agent") in ("", member.agent) and fields.get("vantage") == member.vantage
+
+
+def _links(columns: Columns) -> set[str]:
+    return {row[0] for row in columns.series} | {event[0] for event in columns.events}

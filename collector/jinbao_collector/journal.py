@@ -144,7 +144,7 @@ class Journal:
             "first": volume.first,
             "last": self.position,
             "prev": volume.prev,
-            "digest": digest_of(volume.hashes(volume.first, self.position)),
+            "digest": digest_of(volume.all_hashes(self.position)),
             "oldest_ms": oldest,
             "newest_ms": newest,
             "chains": [chain.facts() for _, chain in sorted(self._chains.items())],

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from jinbao_agent.sample import Event
 from jinbao_collector.series import NO_SAMPLES, Series
+from jinbao_collector.store import Flaw as Flaw  # listed in the Statement's `integrity`
 
 SeriesKey = tuple[str, str, str]
 """(link, vantage, target)"""
@@ -15,16 +16,6 @@ SeriesKey = tuple[str, str, str]
 
 class BadInput(Exception):
     """A file cannot be used: where, what, and what would be right. Ends a command with exit code 2."""
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Flaw:
-    """A readable input that contradicts itself; listed in the Statement's `integrity`. `at` is milliseconds UTC."""
-
-    kind: str
-    link: str
-    target: str
-    at: int
 
 
 class Source(Protocol):

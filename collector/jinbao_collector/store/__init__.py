@@ -1,0 +1,63 @@
+"""What is kept, read back: the reading half that judgement asks, in another process while the collector writes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from jinbao_agent.sample import Event
+from jinbao_collector import CollectorError
+from jinbao_collector.series import Series
+
+SeriesKey = tuple[str, str, str]
+"""(link, vantage, target)"""
+
+
+class StoreError(CollectorError):
+    """There is no store to read, or it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Flaw:
+    """Something kept contradicts itself. `at` is milliseconds UTC; `target` is "" where a whole batch is meant."""
+
+    kind: str
+    link: str
+    target: str
+    at: int
+
+
+class Reader(Protocol):
+    """One snapshot: what arrives after opening changes nothing it says.
+
+    Never handed out: records beyond their key's scope, of a key after its revocation, of an unknown schema.
+    """
+
+    def names(self) -> set[SeriesKey]:
+        """Every rung there is a sample of."""
+        ...
+
+    def series(self, link: str, vantage: str, target: str, since_ms: int, until_ms: int) -> Series:
+        """The samples of [since, until)."""
+        ...
+
+    def events(self, since_ms: int, until_ms: int) -> tuple[Event, ...]:
+        """In order of time, each once."""
+        ...
+
+    def inputs(self) -> Mapping[str, str]:
+        """Name -> SHA-256 of what this snapshot rests on."""
+        ...
+
+    def flaws(self) -> tuple[Flaw, ...]:
+        """Verdicts of the journal, and the conflicts of the series handed out so far."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def open_store(directory: Path) -> Reader:
+    """Over a collector's data directory. Raises StoreError, or LedgerError."""
+    from jinbao_collector.store.journal_reader import JournalReader
+
+    return JournalReader(directory)
