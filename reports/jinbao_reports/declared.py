@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from jinbao_collector.series import NO_SAMPLES
 from jinbao_config.links import ALL_LINKS
-from jinbao_reports.attribution import Attributed, Slice
+from jinbao_reports.attribution import Attributed
 from jinbao_reports.files import StateSpan
 from jinbao_reports.interval import FOREVER, Spans, intersect, merge, union
 from jinbao_reports.measured import Rung
 from jinbao_reports.quality import Quality, quality
+from jinbao_reports.smoothing import Slice
 from jinbao_reports.state import LinkState, Outage
 from jinbao_reports.stated import Stated
 from jinbao_reports.table import ROWS, UNATTRIBUTED, Observation, Row

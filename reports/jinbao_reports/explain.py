@@ -10,8 +10,8 @@ from jinbao_reports import words
 from jinbao_reports.attribution import County
 from jinbao_reports.interval import intersect
 from jinbao_reports.judge import JudgedOutage, Judgement, LinkJudgement, Part
+from jinbao_reports.notation import Writer, seconds
 from jinbao_reports.source import BadInput
-from jinbao_reports.statement import Writer, seconds
 from jinbao_reports.table import trace
 
 _AROUND = 4

@@ -11,13 +11,14 @@ from jinbao_config.links import Link, Links
 from jinbao_config.shape import Document
 from jinbao_config.units import DAY_MS
 from jinbao_reports import sla
-from jinbao_reports.attribution import Attributed, County, Slice
+from jinbao_reports.attribution import Attributed, County
 from jinbao_reports.claims import NO_CLAIM, Claim, claim, tickets_of
 from jinbao_reports.common_events import CommonEvent, common_events
 from jinbao_reports.interval import FOREVER, Span, Spans, intersect, merge, subtract, total
 from jinbao_reports.measured import Measured
 from jinbao_reports.quality import Quality
 from jinbao_reports.service_time import Period, midnight_ms, parse_period, service_spans, validity
+from jinbao_reports.smoothing import Slice
 from jinbao_reports.source import BadInput, SeriesKey, Source
 from jinbao_reports.state import LinkState, Outage, link_state, outages, service_only
 from jinbao_reports.stated import Stated, known_at, span_of, stated_about

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-
 from jinbao_agent.sample import Event
 from jinbao_collector.entry import Entry, read_entries
 from jinbao_collector.home import Home

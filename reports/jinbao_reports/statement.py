@@ -1,70 +1,29 @@
-"""The Statement: every number a page may show, as JSON (judgement R7). The only place where figures are cut for display.
-
-Ratios are cut toward zero at 12 decimals beside their exact fraction; seconds are integers, or texts with up to 3 decimals.
-"""
+"""The Statement: every number a page may show, as JSON (judgement R7)."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 from fractions import Fraction
 from importlib import metadata
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from jinbao_reports import sla
 from jinbao_reports.clauses import clauses, credits_of
 from jinbao_reports.common_events import CommonEvent
+from jinbao_reports.group import group
 from jinbao_reports.interval import Span, Spans, contains, intersect, subtract, total
 from jinbao_reports.judge import JudgedOutage, Judgement, LinkJudgement, Part
+from jinbao_reports.notation import Writer, exact, milliseconds, ratio, seconds
 from jinbao_reports.quality import Quality
+from jinbao_reports.slices import shown_slices
 from jinbao_reports.source import Flaw
 from jinbao_reports.stated import Exclusion
 from jinbao_reports.timeline import Flap
 
 SCHEMA = "jinbao.statement/1"
-_DECIMALS = 10**12
 _RATIOS = ("low", "high", "measured", "user_low", "user_high")
 _MTBSI_DIVISOR = Fraction("2.995732273553991")
 """-ln(0.05): with no event in S, the mean time between them is at least S / 2.996 with 95 % confidence (methods A3.5)."""
 
 Json = dict[str, Any]
-
-
-class Writer:
-    """Turns exact figures into the Statement's notation, in the contract's time zone."""
-
-    def __init__(self, zone: ZoneInfo) -> None:
-        self.zone = zone
-
-    def instant(self, ms: int | None) -> str | None:
-        """RFC 3339 with the contract's offset."""
-        if ms is None:
-            return None
-        at = datetime.fromtimestamp(ms // 1000, UTC).astimezone(self.zone).replace(microsecond=ms % 1000 * 1000)
-        return at.isoformat(timespec="milliseconds" if ms % 1000 else "seconds")
-
-
-def seconds(ms: int | Fraction | None) -> int | str | None:
-    """Milliseconds -> whole seconds, or a text with 3 decimals, cut toward zero."""
-    if ms is None:
-        return None
-    whole = int(ms)
-    if whole % 1000 == 0:
-        return whole // 1000
-    sign = "-" if whole < 0 else ""
-    return f"{sign}{abs(whole) // 1000}.{abs(whole) % 1000:03d}"
-
-
-def ratio(value: Fraction | None) -> float | None:
-    return None if value is None else int(value * _DECIMALS) / _DECIMALS
-
-
-def exact(value: Fraction | None) -> str | None:
-    return None if value is None else f"{value.numerator}/{value.denominator}"
-
-
-def milliseconds(us: int | Fraction | None) -> float | None:
-    """Microseconds -> milliseconds, to the nanosecond."""
-    return None if us is None else round(float(us) / 1000, 6)
 
 
 def statement(judgement: Judgement, inputs: Mapping[str, str], flaws: Iterable[Flaw]) -> Json:
@@ -90,7 +49,7 @@ def statement(judgement: Judgement, inputs: Mapping[str, str], flaws: Iterable[F
         ],
         "links": links,
         "events": [_event(event, write) for event in judgement.events],
-        "group": _group(judgement),
+        "group": group(judgement),
         "inference": {"labelled": False, "reason": "not computed by this version"},
         "credits": credits_of(judgement),
         "made_by": {"name": "jinbao-uptime", "version": metadata.version("jinbao-uptime")},
@@ -146,6 +105,7 @@ def _link(judged: LinkJudgement, judgement: Judgement, write: Writer) -> Json:
         "verdict": judged.verdict,
         "verdict_within_edge_error": judged.verdict_within_edge_error,
         "outages": [_outage(found, judged, judgement, write) for found in judged.outages],
+        "unknown_spans": _unknown_spans(judged, write),
         "flaps": _flaps(judged.flaps, judged.in_force),
         "hli": None,
         "chli_runs": None,
@@ -185,6 +145,12 @@ def _service_seconds(judged: LinkJudgement) -> Json:
     return {"up": seconds(known[0]), "down": seconds(known[1]), "unknown": seconds(total(judged.service) - sum(known))}
 
 
+def _unknown_spans(judged: LinkJudgement, write: Writer) -> list[Json]:
+    """Service time in which neither side knows the state, and no exclusion covers it."""
+    unknown = subtract(intersect(judged.service, judged.state.link.unknown), judged.stated.excluded)
+    return [{"from": write.instant(start), "to": write.instant(end)} for start, end in unknown]
+
+
 def _outage(found: JudgedOutage, judged: LinkJudgement, judgement: Judgement, write: Writer) -> Json:
     outage, ticket = found.outage, found.claim.ticket
     event = next((event for event in judgement.events if outage.id in event.outages), None)
@@ -206,30 +172,8 @@ def _outage(found: JudgedOutage, judged: LinkJudgement, judgement: Judgement, wr
         "acked_at": write.instant(ticket.acked_at if ticket else None),
         "repair_seconds": seconds(repair),
         "claim_state": found.claim.state or None,
-        "slices": [_slice(part, span, klass, write) for part, span, klass in _slices(found, judged)],
+        "slices": [_slice(part, span, klass, write) for part, span, klass in shown_slices(found, judged)],
     }
-
-
-def _slices(found: JudgedOutage, judged: LinkJudgement) -> Iterator[tuple[Part, Span, str | None]]:
-    """The outage's parts within the period, cut where the class changes, joined where nothing does."""
-    joined: list[tuple[Part, Span, str | None]] = []
-    for part in found.parts:
-        for span, klass in _classes_of(part, found, judged):
-            before = joined[-1] if joined else None
-            if before and before[1][1] == span[0] and before[2] == klass and before[0].verdict == part.verdict:
-                joined[-1] = before[0], (before[1][0], span[1]), klass
-            else:
-                joined.append((part, span, klass))
-    yield from joined
-
-
-def _classes_of(part: Part, found: JudgedOutage, judged: LinkJudgement) -> list[tuple[Span, str | None]]:
-    """A part clipped to the period, with its class; None outside the service hours."""
-    mine = intersect((part.span,), judged.in_force)
-    pieces: list[tuple[Span, str | None]] = [(span, None) for span in subtract(mine, judged.service)]
-    for klass, spans in found.classed.items():
-        pieces += [(span, klass) for span in intersect(intersect(mine, judged.service), spans)]
-    return sorted(pieces, key=lambda piece: piece[0])
 
 
 def _slice(part: Part, span: Span, klass: str | None, write: Writer) -> Json:
@@ -331,27 +275,4 @@ def _event(event: CommonEvent, write: Writer) -> Json:
         "from": write.instant(event.start),
         "to": write.instant(event.end),
         "links": list(event.links),
-    }
-
-
-def _group(judgement: Judgement) -> Json:
-    """Time-weighted means (sums over sums, never a mean of percentages), the worst link, and how many pass."""
-    mode = judgement.case.contract.value.mode
-    judged = [link for link in judgement.links if link.ratios.low is not None]
-    denominator = sum(link.sums.denominator(mode) for link in judgement.links)
-    low = high = None
-    if judged and denominator:
-        low = Fraction(sum(link.sums.numerator(mode) for link in judgement.links), denominator)
-        high = 1 - Fraction(sum(link.sums.counted for link in judgement.links), denominator)
-    worst = min(judged, key=lambda link: (link.ratios.low or 0, link.link.code), default=None)
-    return {
-        "mean_low": ratio(low),
-        "mean_high": ratio(high),
-        "exact": {"mean_low": exact(low), "mean_high": exact(high)},
-        "worst": worst.link.code if worst else None,
-        "passing": sum(link.verdict == "pass" for link in judgement.links),
-        "links": len(judgement.links),
-        "verdicts": {
-            name: sum(link.verdict == name for link in judgement.links) for name in ("pass", "fail", "inconclusive", "no_data")
-        },
     }
