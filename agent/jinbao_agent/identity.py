@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from jinbao_agent.chain import Author
 from jinbao_agent.heartbeat import sync_folder
 from jinbao_agent.keys import SigningKey, VerifyKey
 
@@ -102,6 +103,17 @@ class Home:
             log.error("the key is damaged and set aside; enrol again file=%s: %s", self.key, problem)
             self.key.replace(self.key.with_name(self.key.name + ".damaged"))
             return make_key(self.key)
+
+    def author(self) -> Author:
+        """What this agent's headers say of it. Its name is "" until it is enrolled with the key it has."""
+        key = self.signing_key()
+        try:
+            enrolment = self.read_enrolment()
+        except ValueError as problem:
+            log.error("%s", problem)
+            enrolment = None
+        name = enrolment.agent if enrolment and enrolment.key == key.public.fingerprint else ""
+        return Author(name, self.install_id(), VERSION, key)
 
     def read_enrolment(self) -> "Enrolment | None":
         """None before enrolment. Raises ValueError if the files contradict each other or cannot be read as such."""

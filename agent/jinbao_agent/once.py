@@ -1,6 +1,5 @@
 """`jinbao-agent once`: every rung asked once, now. Needs no spool, no key and no enrolment."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ Climb = Sequence[tuple[Rung, Result]]
 
 async def climb(rungs: Sequence[Rung], wait_s: float) -> Climb:
     async with Prober() as prober:
-        results = await asyncio.gather(*(prober.probe(rung.target, wait_s) for rung in rungs))
+        results = await prober.sweep([rung.target for rung in rungs], wait_s)
     return list(zip(rungs, results, strict=True))
 
 

@@ -40,7 +40,8 @@ def keep_within(spool: Spool, limits: SpoolLimits, free: int) -> None:
     while shortage > _pragma(spool, "freelist_count") * page and _drop(spool, acked=True):
         pass
     if shortage > 0:
-        spool.db.execute(f"PRAGMA incremental_vacuum({shortage // page + 1})").fetchall()
+        # As a script: execute() steps a statement without columns once, and each step gives back one page.
+        spool.db.executescript(f"PRAGMA incremental_vacuum({shortage // page + 1})")
     may_be = min(limits.max, _pragma(spool, "page_count") * page + max(0, -shortage))
     # Where the file is larger than that already, SQLite takes its present size: it then lives off its own free pages.
     _pragma(spool, f"max_page_count = {may_be // page}")

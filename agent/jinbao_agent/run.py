@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from jinbao_agent.chain import Author
 from jinbao_agent.clock import Clock, StepWatch, SystemClock, clock_quality
 from jinbao_agent.events import Voice
 from jinbao_agent.heartbeat import Beat, Heart, read_beat
@@ -51,16 +50,16 @@ class Agent:
         self._voice = Voice(voice_of(config), config.vantage, self._boot)
         self._last = read_beat(home.heartbeat)
         self._beat_ms = min(_SLOWEST_BEAT_MS, *(rung.interval_ms for rung in rungs))
-        install = home.install_id()
+        author = home.author()
         self._recorder = Recorder(
             home.spool,
             self._last.head if self._last else None,
-            Author("", install, VERSION, home.signing_key()),
+            author,
             self._clock,
             boot=self._boot,
             batch_ms=config.batch,
         )
-        self._schedule = Schedule(rungs, self._boot, install, self._clock.boottime_us())
+        self._schedule = Schedule(rungs, self._boot, author.install, self._clock.boottime_us())
         self._supervisor = Supervisor()
         self._heart = Heart(home.heartbeat, self._last.count if self._last else 0)
 
@@ -80,11 +79,13 @@ class Agent:
                 boot=self._boot,
                 wait_s=self._config.wait / 1000,
             )
-            self._start(ticker)
+            uploader = self._uploader()
+            self._start(ticker, uploader)
             notify("READY=1")
             await stop.wait()
             notify("STOPPING=1")
             await self._supervisor.stop()
+            uploader.close()
             await ticker.finish(_GRACE_S)
         self._recorder.put([], [self._voice.ends(self._clock, reason())])
         await self._recorder.close()
@@ -92,14 +93,11 @@ class Agent:
         self._heart.close()
         log.info("event=stop boot=%s reason=%s", self._boot, reason())
 
-    def _start(self, ticker: Ticker) -> None:
-        uploader = Uploader(
-            self._home,
-            self._recorder,
-            self._clock,
-            url=self._config.collector.url,
-            every_s=self._config.collector.every / 1000,
-        )
+    def _uploader(self) -> Uploader:
+        collector = self._config.collector
+        return Uploader(self._home, self._recorder, self._clock, url=collector.url, every_s=collector.every / 1000)
+
+    def _start(self, ticker: Ticker, uploader: Uploader) -> None:
         self._supervisor.start()
         self._supervisor.keep("ticker", ticker.run)
         self._supervisor.keep("recorder", self._recorder.run)

@@ -120,7 +120,7 @@ class Spool:
         count = 0
         with self.transaction():
             head = self.head
-            for records in self._open_records():
+            for records in self.open_records():
                 closed = sign_batches(head, records, author, self.get("seen") or "", self._further(head))
                 for after, batch, samples in closed:
                     self._insert(after, batch, samples)
@@ -130,7 +130,7 @@ class Spool:
         self.head = head
         return count
 
-    def _open_records(self) -> Iterator[Records]:
+    def open_records(self) -> Iterator[Records]:
         """In order of time: what an earlier boot left open comes first."""
         clock = self.get("clock") or {}
         samples = [
@@ -208,7 +208,7 @@ class Spool:
 
     def latest(self) -> list[Sample]:
         """The newest sample of each rung, out of the newest batch and what lies open."""
-        samples = [sample for records in self._open_records() for sample in records.samples]
+        samples = [sample for records in self.open_records() for sample in records.samples]
         newest = self.db.execute("SELECT head, packed FROM batch JOIN body USING (id) ORDER BY id DESC LIMIT 1").fetchone()
         body = _unpacked(*newest) if newest else None
         if body is not None:

@@ -78,6 +78,12 @@ class Uploader:
     def is_deferred(self) -> bool:
         return self._clock.boottime_us() < self._not_before_us
 
+    def close(self) -> None:
+        """Lets go of idle connections."""
+        if self._line is not None:
+            self._line[1].close()
+            self._line = None
+
     async def send(self) -> None:
         """Sends what waits until nothing does or the centre cannot take more."""
         if self.is_deferred:
@@ -162,7 +168,7 @@ class Uploader:
         why = f"{answer.status} {answer.body[:200].decode(errors='replace').strip()}"
         if answer.status not in (400, 413):
             if answer.status == 401:
-                self._line = None  # perhaps somebody is enrolling it anew
+                self.close()  # perhaps somebody is enrolling it anew
             return self._defer(why, answer.retry_after_s)
         if len(waiting) > 1:
             self._most = len(waiting) // 2
