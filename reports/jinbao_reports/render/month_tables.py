@@ -1,0 +1,336 @@
+"""The tables of the monthly document: rows of text out of the report's own figures."""
+
+from collections.abc import Iterable
+from fractions import Fraction
+
+from jinbao_reports import words
+from jinbao_reports.render import figures, month_words
+from jinbao_reports.render.blocks import Block, Cell, Column, cell, lines, note, table
+from jinbao_reports.render.month_text import CAUSES_IN_A_SENTENCE, class_word, link_names
+from jinbao_reports.render.report import CLASSED, Clause, Evidence, Exclusion, Link, Outage, Report, Slice
+
+_INTEGRITY_SHOWN = 30
+
+
+def _column(key: str, mm: float, lang: str, align: str = "left", nowrap: bool = False) -> Column:
+    return Column(month_words.COLUMNS[key].to(lang), mm, align, nowrap)
+
+
+def _figure(key: str, mm: float, lang: str) -> Column:
+    return _column(key, mm, lang, "right", nowrap=True)
+
+
+def summary(report: Report, lang: str) -> list[Block]:
+    """One row a link with its bounds and its verdict, the mean last."""
+    columns = [
+        _column("link", 27, lang),
+        _figure("range", 25, lang),
+        _figure("coverage", 19, lang),
+        _figure("counted", 18, lang),
+        _figure("not_counted", 33, lang),
+        _column("verdict", 34, lang, nowrap=True),
+    ]
+    rows: list[list[Cell]] = [_summary_row(link, lang) for link in report.links]
+    rows.append(_mean_row(report, lang))
+    return [note(month_words.NOTES["summary"].to(lang), leads=True), table(columns, rows, keep=True)]
+
+
+def _bounds(low: str, high: str) -> Cell:
+    return low if low == high else lines(low, f"– {high}")
+
+
+def _summary_row(link: Link, lang: str) -> list[Cell]:
+    low, high = (figures.percent(link.ratios[key], lang) for key in ("low", "high"))
+    dagger = " †" if link.within_edge_error else ""
+    return [
+        lines(link.name, link.code),
+        _bounds(low, high),
+        figures.percent(link.coverage, lang),
+        _counted(link.n, link.seconds["counted"], link.verdict == "no_data", lang),
+        _aside(link, lang),
+        cell(words.verdict(link.verdict, lang) + dagger, tone=link.verdict),
+    ]
+
+
+def _counted(n: int, seconds: Fraction, unmeasured: bool, lang: str) -> Cell:
+    """How often and how long; without data nothing was seen, which is not the same as nothing happening."""
+    if unmeasured:
+        return figures.NO_DATA.to(lang)
+    return lines(month_words.CELLS["times"].to(lang, n=n), figures.duration(seconds))
+
+
+def _aside(link: Link, lang: str) -> Cell:
+    """The classes that are not counted, each by its name, only those that hold any time."""
+    shown = [
+        f"{words.CLASSES[code].to(lang)} {figures.duration(link.seconds[code])}"
+        for code in CLASSED
+        if code != "counted" and link.seconds[code]
+    ]
+    return shown or "—"
+
+
+def _mean_row(report: Report, lang: str) -> list[Cell]:
+    group = report.group
+    low, high = figures.percent(group.low, lang), figures.percent(group.high, lang)
+    counted = _counted(group.counted, group.seconds["counted"], group.low is None, lang)
+    return [month_words.CELLS["mean"].to(lang), _bounds(low, high), "", counted, "", ""]
+
+
+def causes(report: Report, lang: str) -> list[Block]:
+    """The causes in a table, where they are too many for a sentence."""
+    if len(report.group.causes) <= CAUSES_IN_A_SENTENCE:
+        return []
+    columns = [
+        _column("cause", 60, lang),
+        _column("party", 30, lang),
+        _column("class", 30, lang),
+        _figure("outages", 16, lang),
+        _figure("duration", 20, lang),
+    ]
+    rows: list[list[Cell]] = [
+        [
+            words.word(words.CAUSES, total.cause, lang),
+            words.word(words.PARTIES, total.party, lang),
+            class_word(total.class_, lang),
+            str(total.outages),
+            figures.duration(total.seconds),
+        ]
+        for total in report.group.causes
+    ]
+    return [table(columns, rows)]
+
+
+def outages(report: Report, scope: str, lang: str) -> Block | None:
+    """One row a slice; number, link and span stand once for each outage. None when there is none."""
+    columns = [
+        _column("number", 8, lang, "right", nowrap=True),
+        _column("link", 25, lang),
+        _column("span", 29, lang, "left", nowrap=True),
+        _figure("duration", 16, lang),
+        _column("cause", 24, lang),
+        _column("party_class", 20, lang),
+        _column("evidence", 34, lang),
+    ]
+    found = [(link, outage) for link in report.links for outage in link.outages if outage.scope == scope]
+    found.sort(key=lambda pair: (pair[1].onset, pair[0].code))
+    rows = [row for number, (link, outage) in enumerate(found, 1) for row in _outage_rows(number, link, outage, report, lang)]
+    return table(columns, rows) if rows else None
+
+
+def _outage_rows(number: int, link: Link, outage: Outage, report: Report, lang: str) -> Iterable[list[Cell]]:
+    # An outage the period only touches may have no slice inside it.
+    first, *others = [_slice_cells(piece, lang) for piece in outage.slices] or [["—"] * 4]
+    span = 1 + len(others)
+    yield [
+        cell(str(number), rowspan=span),
+        cell(lines(link.name, *_remarks(outage, lang)), rowspan=span),
+        cell(_span_lines(outage, report, lang), rowspan=span),
+        *first,
+    ]
+    yield from others
+
+
+def _span_lines(outage: Outage, report: Report, lang: str) -> list[str]:
+    home = report.period.start
+    end = figures.day_and_time(outage.restored, home) if outage.restored else month_words.CELLS["open_end"].to(lang)
+    return [figures.day_and_time(outage.onset, home), f"– {end}"]
+
+
+def _remarks(outage: Outage, lang: str) -> Iterable[str]:
+    """What else a reader must know of an outage: ticket, claim, a span wider than the period, a stepped clock."""
+    if outage.ticket:
+        yield month_words.CELLS["ticket"].to(lang, ticket=outage.ticket)
+    if outage.claim_state:
+        yield words.word(words.CLAIM_STATES, outage.claim_state, lang)
+    if outage.period_seconds != outage.seconds:
+        yield month_words.CELLS["whole"].to(lang, seconds=figures.duration(outage.seconds))
+    if outage.suspect:
+        yield month_words.CELLS["suspect"].to(lang)
+
+
+def _slice_cells(piece: Slice, lang: str) -> list[Cell]:
+    told = [_row(piece.row, lang), *(_seen(item, lang) for item in piece.evidence)]
+    return [
+        figures.duration(piece.seconds),
+        words.word(words.CAUSES, piece.cause, lang),
+        lines(words.word(words.PARTIES, piece.party, lang), class_word(piece.class_, lang)),
+        month_words.CELLS["clause_list"].to(lang).join(told),
+    ]
+
+
+def _seen(item: Evidence, lang: str) -> str:
+    said = words.outcome(item.outcome, lang)
+    return month_words.CELLS["seen"].to(lang, rung=words.rung(item.vantage, item.target, lang), outcome=said)
+
+
+def _row(row: str, lang: str) -> str:
+    """Which row of judgement R4.4 matched; "-" is none of them, "ledger:ID" an approved entry that overruled the table."""
+    kind, _, entry = row.partition(":")
+    if kind == "ledger":
+        return month_words.CELLS["ruled"].to(lang, entry=entry)
+    return month_words.CELLS["no_row" if row == "-" else "row"].to(lang, row=row)
+
+
+def events(report: Report, lang: str) -> Block | None:
+    """Faults that hit more than one link."""
+    columns = [
+        _column("span", 32, lang, "left", nowrap=True),
+        _column("cause", 36, lang),
+        _column("party", 22, lang),
+        _column("links", 66, lang),
+    ]
+    rows: list[list[Cell]] = []
+    for event in report.events:
+        if len(event.links) > 1:
+            start, end = event.span
+            home = report.period.start
+            ended = figures.day_and_time(end, home) if end else month_words.CELLS["open_end"].to(lang)
+            rows.append(
+                [
+                    [figures.day_and_time(start, home), f"– {ended}"],
+                    words.word(words.CAUSES, event.cause, lang),
+                    words.word(words.PARTIES, event.party, lang),
+                    link_names(report, event.links, lang),
+                ]
+            )
+    return table(columns, rows, keep=True) if rows else None
+
+
+def time_parts(report: Report, lang: str) -> Block:
+    """The identity an auditor checks first: service time is the sum of its parts."""
+    parts = ("service", "up", "counted", "excluded", "not_carrier", "disputed", "unclaimed", "unknown")
+    heads = ("service", "up", "down", "removed", "others", "disputed", "unclaimed", "unknown")
+    columns = [_column("link", 25.6, lang), *(_figure(head, 16.3, lang) for head in heads)]
+    rows = [[link.name, *(figures.duration(link.seconds[part]) for part in parts)] for link in report.links]
+    return table(columns, rows, keep=True)
+
+
+def quality(report: Report, lang: str) -> Block:
+    columns = [
+        _column("link", 25.6, lang),
+        _figure("user", 22, lang),
+        _figure("service_down", 17, lang),
+        _figure("mtrs", 17, lang),
+        _figure("flaps", 21, lang),
+        _figure("loss", 16.4, lang),
+        _figure("delay", 19, lang),
+        _figure("edge", 18, lang),
+    ]
+    return table(columns, [_quality_row(link, lang) for link in report.links], keep=True)
+
+
+def _quality_row(link: Link, lang: str) -> list[Cell]:
+    feel, nothing = link.quality, figures.NO_DATA.to(lang)
+    low, high = (figures.percent(link.ratios[key], lang) for key in ("user_low", "user_high"))
+    flaps = nothing
+    if feel.flap_count is not None and feel.flap_seconds is not None and link.verdict != "no_data":
+        flaps = f"{month_words.CELLS['times'].to(lang, n=feel.flap_count)} {figures.duration(feel.flap_seconds)}"
+    return [
+        link.name,
+        _bounds(low, high),
+        nothing if link.service_down is None else figures.duration(link.service_down),
+        "—" if link.mtrs is None else figures.duration(link.mtrs),
+        flaps,
+        figures.percent(feel.loss, lang),
+        nothing if feel.p50 is None else f"{figures.milliseconds(feel.p50)} / {figures.milliseconds(feel.p95)}",
+        f"±{figures.duration(link.edge_error)}",
+    ]
+
+
+def exclusions(report: Report, lang: str) -> Block | None:
+    """One row an entry, with the links that share its outcome."""
+    shared: dict[Exclusion, list[str]] = {}
+    for link in report.links:
+        for exclusion in link.exclusions:
+            shared.setdefault(exclusion, []).append(link.code)
+    columns = [
+        _column("entry", 22, lang),
+        _column("span", 29, lang, nowrap=True),
+        _column("links", 34, lang),
+        _figure("applied", 17, lang),
+        _column("approval", 28, lang),
+        _column("reason", 26, lang),
+    ]
+    rows = [_exclusion_row(exclusion, link_names(report, codes, lang), report, lang) for exclusion, codes in shared.items()]
+    return table(columns, rows, keep=True) if rows else None
+
+
+def _exclusion_row(exclusion: Exclusion, names: str, report: Report, lang: str) -> list[Cell]:
+    home = report.period.start
+    start, end = (figures.day_and_time(moment, home) for moment in (exclusion.span.start, exclusion.span.end))
+    approved = figures.day_and_time(exclusion.approved_at, home) if exclusion.approved_at else ""
+    return [
+        lines(exclusion.entry, exclusion.type),
+        [start, f"– {end}"],
+        names,
+        figures.duration(exclusion.applied),
+        lines(exclusion.approved_by or "—", approved),
+        "—" if exclusion.reason is None else words.word(words.REASONS, exclusion.reason, lang),
+    ]
+
+
+def clauses(report: Report, lang: str) -> Block | None:
+    """The further promises that were broken or cannot be judged; availability has its own table."""
+    columns = [
+        _column("link", 40, lang),
+        _column("clause", 36, lang),
+        _figure("actual", 28, lang),
+        _figure("limit", 28, lang),
+        _column("verdict", 24, lang, "left", nowrap=True),
+    ]
+    rows = [
+        _clause_row(link, clause, lang)
+        for link in report.links
+        for clause in link.clauses
+        if clause.id != "availability" and clause.verdict not in ("pass", "not_applicable")
+    ]
+    return table(columns, rows, keep=True) if rows else None
+
+
+def _clause_row(link: Link, clause: Clause, lang: str) -> list[Cell]:
+    actual = figures.NO_DATA.to(lang) if clause.actual is None else _clause_figure(clause.id, clause.actual, lang)
+    limit = _clause_figure(clause.id, clause.limit, lang)
+    verdict = cell(words.verdict(clause.verdict, lang), tone=clause.verdict)
+    return [link.name, words.word(words.CLAUSES, clause.id, lang), actual, limit, verdict]
+
+
+def _clause_figure(clause: str, value: Fraction, lang: str) -> str:
+    """The unit follows the clause; a clause nobody has named shows its plain number."""
+    if clause in ("response", "repair", "longest"):
+        return figures.duration_words(value, lang)
+    if clause == "loss":
+        return figures.percent(value, lang)
+    forms = {"outages": month_words.CELLS["times"], "p95_ms": month_words.CELLS["ms"]}
+    return (
+        forms[clause].to(lang, n=figures.plain(value), value=figures.plain(value)) if clause in forms else figures.plain(value)
+    )
+
+
+def integrity(report: Report, lang: str) -> list[Block]:
+    """What the data says against itself; beyond 30 notes the rest is left to the JSON, and the page says how many."""
+    if not report.integrity:
+        return [note(month_words.NOTES["integrity"].to(lang))]
+    columns = [
+        _column("kind", 64, lang),
+        _column("link", 36, lang),
+        _column("place", 22, lang),
+        _column("at", 34, lang, "left", nowrap=True),
+    ]
+    names = {link.code: link.name for link in report.links}
+    rows: list[list[Cell]] = [
+        [
+            words.word(words.INTEGRITY, item.kind, lang),
+            "—" if item.link is None else names.get(item.link, item.link),
+            "—" if item.target is None else words.word(words.RUNGS, item.target, lang),
+            "—" if item.at is None else figures.day_and_time(item.at, report.period.start),
+        ]
+        for item in report.integrity[:_INTEGRITY_SHOWN]
+    ]
+    more = len(report.integrity) - _INTEGRITY_SHOWN
+    rest = [note(month_words.NOTES["integrity_more"].to(lang, more=more))] if more > 0 else []
+    return [table(columns, rows), *rest]
+
+
+def inputs(report: Report, lang: str) -> Block | None:
+    columns = [_column("file", 34, lang), _column("digest", 122, lang)]
+    return table(columns, [[name, digest] for name, digest in report.inputs.items()]) if report.inputs else None
