@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from jinbao_collector.series import Ints
+from jinbao_collector.store import SeriesKey
 from jinbao_config.contract import Contract
 from jinbao_config.links import ALL_LINKS, Link
 from jinbao_config.units import DAY_MS
@@ -17,7 +18,6 @@ from jinbao_reports.interval import Span, Spans, contains, intersect, merge
 from jinbao_reports.measured import Measured
 from jinbao_reports.quality import Quality, quality
 from jinbao_reports.smoothing import Look, Slice, smooth
-from jinbao_reports.source import SeriesKey
 from jinbao_reports.state import LinkState, Outage
 from jinbao_reports.stated import NOTHING_STATED, Stated
 from jinbao_reports.table import Everywhere, Observation, Sight, cut_beyond_cpe, decide

@@ -12,7 +12,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from jinbao_collector.ledger import LedgerError
+from jinbao_collector import CollectorError
 from jinbao_config.shape import ConfigError
 from jinbao_reports import words
 from jinbao_reports.csv_import import Reading, import_csv
@@ -23,7 +23,7 @@ from jinbao_reports.render.pdf import RenderError
 from jinbao_reports.source import BadInput
 from jinbao_reports.words import Text
 
-REFUSALS: tuple[type[Exception], ...] = (ConfigError, BadInput, LedgerError)
+REFUSALS: tuple[type[Exception], ...] = (ConfigError, BadInput, CollectorError)
 FAILURES: tuple[type[Exception], ...] = (RenderError, OSError)
 DONE, BAD_NEWS = 0, 1
 

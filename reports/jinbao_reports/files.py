@@ -10,10 +10,11 @@ import pandas as pd
 
 from jinbao_agent.sample import EVENTS, Event, outcome_problem
 from jinbao_collector.series import NONE, Series, build_series
+from jinbao_collector.store import Flaw, SeriesKey
 from jinbao_config import units
 from jinbao_config.links import ALL_LINKS, COUNTY_TARGETS, TOWNSHIP_TARGETS
 from jinbao_reports.interval import Span
-from jinbao_reports.source import BadInput, Flaw, SeriesKey, digest
+from jinbao_reports.source import BadInput, digest
 
 _SAMPLE_COLUMNS = ("link", "vantage", "target", "sent_at", "outcome", "rtt_us")
 _SAMPLE_NUMBERS = (("rtt_us", 0), ("seq", 0), ("mono_ns", 0), ("interval_ms", 1))

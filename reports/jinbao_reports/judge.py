@@ -6,6 +6,7 @@ from typing import Protocol
 
 from jinbao_collector.entry import Entry
 from jinbao_collector.series import Series
+from jinbao_collector.store import Reader, SeriesKey
 from jinbao_config.contract import Contract, Rule
 from jinbao_config.links import Link, Links
 from jinbao_config.shape import Document
@@ -19,7 +20,7 @@ from jinbao_reports.measured import Measured
 from jinbao_reports.quality import Quality
 from jinbao_reports.service_time import Period, midnight_ms, parse_period, service_spans, validity
 from jinbao_reports.smoothing import Slice
-from jinbao_reports.source import BadInput, SeriesKey, Source
+from jinbao_reports.source import BadInput
 from jinbao_reports.state import LinkState, Outage, link_state, outages, service_only
 from jinbao_reports.stated import Stated, known_at, span_of, stated_about
 from jinbao_reports.table import Verdict, class_of, party_of, verdict_of
@@ -142,7 +143,7 @@ def contract_in_force(contracts: Sequence[Document[Contract]], period: str) -> t
     raise BadInput(f"--period {period}: no contract is in force at its start; looked in {files}")
 
 
-def judge_samples(source: Source, case: Case) -> Judgement:
+def judge_samples(source: Reader, case: Case) -> Judgement:
     """From samples: state, then attribution, both on 24x7 time, then `judge`."""
     if case.rule.profile != "default":
         raise BadInput(f"rule.profile {case.rule.profile!r}: this version judges by the default profile only")
@@ -156,7 +157,7 @@ def judge(basis: Basis, case: Case) -> Judgement:
     return Judgement(case, basis, links, common_events(links, basis.edge_error))
 
 
-def _settled(source: Source, case: Case) -> tuple[Measured, dict[str, LinkState]]:
+def _settled(source: Reader, case: Case) -> tuple[Measured, dict[str, LinkState]]:
     """Reads as far beyond the period as its edges need: until each outage that crosses one has its onset and its end (R2.4)."""
     start, end = case.period.span
     until = FOREVER[0][1] if case.as_of is None else case.as_of
@@ -180,7 +181,7 @@ def _settles(state: LinkState, period: Span) -> bool:
     return True
 
 
-def _all_read(source: Source, measured: Measured, until: int) -> bool:
+def _all_read(source: Reader, measured: Measured, until: int) -> bool:
     """Nothing lies outside the window."""
     start, end = measured.window
 

@@ -10,13 +10,14 @@ from jinbao_agent.sample import Event
 from jinbao_collector.entry import Entry, read_entries
 from jinbao_collector.home import Home
 from jinbao_collector.ledger import Ledger
+from jinbao_collector.store import Flaw, Reader, open_store
 from jinbao_config.contract import Contract, read_contract
 from jinbao_config.links import Links, read_links
 from jinbao_config.shape import Document
 from jinbao_reports import files
 from jinbao_reports.declared import Declared, is_cause
 from jinbao_reports.judge import Case, Judgement, contract_in_force, judge, judge_samples
-from jinbao_reports.source import BadInput, Flaw, Recorded, Source
+from jinbao_reports.source import BadInput, Recorded
 from jinbao_reports.statement import statement
 
 
@@ -99,10 +100,8 @@ def _entries(asked: Asked) -> tuple[tuple[Entry, ...], dict[str, str]]:
     return tuple(entries), inputs
 
 
-def _source(asked: Asked, links: Links) -> Source:
+def _source(asked: Asked, links: Links) -> Reader:
     if asked.store is not None:
-        from jinbao_collector.store import open_store
-
         return open_store(asked.store)
     if asked.samples is None:
         raise BadInput("nothing to judge: give --samples FILE.csv, --intervals FILE.csv or --store DIRECTORY")

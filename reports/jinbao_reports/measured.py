@@ -8,10 +8,10 @@ import numpy as np
 
 from jinbao_agent.sample import Event
 from jinbao_collector.series import Ints, Series
+from jinbao_collector.store import Reader
 from jinbao_config.links import ALL_LINKS, COUNTY_SITE_TARGETS, TOWNSHIP_TARGETS, Links
 from jinbao_reports.clock_steps import restamp, steps_of
 from jinbao_reports.interval import FOREVER, Span, Spans, merge
-from jinbao_reports.source import Source
 from jinbao_reports.timeline import Bools, Flap, Results, Timeline, hysteresis, is_refusal, results, sent
 
 
@@ -145,7 +145,7 @@ class AgentLife:
 class Measured:
     """A source seen through links.toml and the contract's W, within a window of milliseconds. Prepares each series once."""
 
-    source: Source
+    source: Reader
     links: Links
     wait_ms: int
     window: Span

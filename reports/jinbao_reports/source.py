@@ -1,44 +1,22 @@
-"""Where samples and events come from: a store, or files. Judgement asks only this protocol."""
+"""Samples and events from files, offered as a store offers them: judgement asks only jinbao_collector.store.Reader."""
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from jinbao_agent.sample import Event
 from jinbao_collector.series import NO_SAMPLES, Series
-from jinbao_collector.store import Flaw as Flaw  # listed in the Statement's `integrity`
-
-SeriesKey = tuple[str, str, str]
-"""(link, vantage, target)"""
+from jinbao_collector.store import Flaw, SeriesKey
 
 
 class BadInput(Exception):
     """A file cannot be used: where, what, and what would be right. Ends a command with exit code 2."""
 
 
-class Source(Protocol):
-    """What a store offers to judgement; jinbao_collector.store readers and Recorded are such."""
-
-    def names(self) -> set[SeriesKey]: ...
-
-    def series(self, link: str, vantage: str, target: str, since_ms: int, until_ms: int) -> Series:
-        """The samples of [since, until)."""
-        ...
-
-    def events(self, since_ms: int, until_ms: int) -> tuple[Event, ...]: ...
-
-    def inputs(self) -> Mapping[str, str]:
-        """Name -> SHA-256 of everything that was read."""
-        ...
-
-    def flaws(self) -> tuple[Flaw, ...]: ...
-
-
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A source held in memory, as read from files."""
+    """A Reader held in memory, as read from files."""
 
     recorded: Mapping[SeriesKey, Series]
     recorded_events: tuple[Event, ...] = ()
@@ -59,6 +37,9 @@ class Recorded:
 
     def flaws(self) -> tuple[Flaw, ...]:
         return self.found
+
+    def close(self) -> None:
+        """Nothing is held open."""
 
 
 def digest(file: Path) -> str:

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from jinbao_collector.store import SeriesKey
 from jinbao_config.contract import Contract, SeriesName
 from jinbao_config.links import ALL_LINKS
 from jinbao_reports.interval import Spans, complement, intersect, subtract, total, union
 from jinbao_reports.measured import Measured
-from jinbao_reports.source import SeriesKey
 from jinbao_reports.timeline import NOTHING_KNOWN, Flap, Timeline
 
 

@@ -5,6 +5,7 @@ from fractions import Fraction
 from importlib import metadata
 from typing import Any
 
+from jinbao_collector.store import Flaw
 from jinbao_reports import sla
 from jinbao_reports.clauses import clauses, credits_of
 from jinbao_reports.common_events import CommonEvent
@@ -14,7 +15,6 @@ from jinbao_reports.judge import JudgedOutage, Judgement, LinkJudgement, Part
 from jinbao_reports.notation import Writer, exact, milliseconds, ratio, seconds
 from jinbao_reports.quality import Quality
 from jinbao_reports.slices import shown_slices
-from jinbao_reports.source import Flaw
 from jinbao_reports.stated import Exclusion
 from jinbao_reports.timeline import Flap
 

@@ -71,7 +71,7 @@ VERDICT_MARKS: Mapping[str, str] = {"pass": "●", "fail": "×", "inconclusive":
 VERDICTS: Catalogue = {
     "pass": Text("达标", "met"),
     "fail": Text("未达标", "not met"),
-    "inconclusive": Text("证据不足", "not established"),
+    "inconclusive": Text("证据不足", "inconclusive"),
     "no_data": Text("无数据", "no data"),
 }
 CLAUSE_VERDICTS: Catalogue = {**VERDICTS, "not_applicable": Text("不适用", "not applicable")}
@@ -98,9 +98,9 @@ RUNGS: Catalogue = {
     "core": Text("县核心", "county core"),
     "peer": Text("对端反射", "peer"),
     "app": Text("业务服务器", "server"),
-    "gw": Text("县网关", "county gateway"),
-    "ce": Text("县出口", "county edge"),
-    "carrier": Text("县侧运营商首跳", "carrier beyond the county"),
+    "gw": Text("网关", "gateway"),
+    "ce": Text("出口", "edge"),
+    "carrier": Text("运营商首跳", "carrier edge"),
     "agent": Text("乡镇终端", "agent"),
 }
 # Why a ledger entry had no effect, or not the whole of it (judgement R5.5, R9).

@@ -44,7 +44,7 @@ def test_compute_prints_a_table_in_chinese_and_in_english(county: County, capsys
     assert code == 0
     assert "证据不足" in out
     code, out, _ = run(capsys, "--lang", "en", *words)
-    assert "inconclusive" in out
+    assert "not established" in out
 
 
 def test_outages_lists_every_slice_with_cause_party_and_class(county: County, capsys: pytest.CaptureFixture[str]) -> None:
