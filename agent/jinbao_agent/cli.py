@@ -74,16 +74,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="jinbao-agent", description="金保网线路探针 · probes a contracted line and keeps evidence"
-    )
+    about = "金保网线路探针 · probes a contracted line and keeps the evidence"
+    parser = argparse.ArgumentParser(prog="jinbao-agent", description=about, parents=[_shared()])
     parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help=f"agent.toml ({DEFAULT_CONFIG})")
-    parser.add_argument("--lang", choices=("zh", "en"), default="zh", help="语言 · language")
-    commands = parser.add_subparsers(required=True, metavar="run | once | check | status | enrol")
+    parser.set_defaults(json=False, lang="zh")
+    commands = parser.add_subparsers(required=True, metavar="run|once|check|status|enrol")
 
     def command(name: str, run: Callable[[Setup], int], help: str) -> argparse.ArgumentParser:
-        one = commands.add_parser(name, help=help)
-        one.add_argument("--json", action="store_true", help="输出 JSON · print JSON")
+        one = commands.add_parser(name, help=help, description=help, parents=[_shared()])
         one.set_defaults(command=run)
         return one
 
@@ -95,6 +93,14 @@ def _parser() -> argparse.ArgumentParser:
     enrolling.add_argument("code", help="https://HOST:PORT#CA.SECRET")
     enrolling.add_argument("--again", action="store_true", help="取代已有登记 · replace an enrolment, with a new key")
     return parser
+
+
+def _shared() -> argparse.ArgumentParser:
+    """Options that may stand before the command or after it; neither place undoes the other with its default."""
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="输出 JSON · print JSON")
+    shared.add_argument("--lang", choices=("zh", "en"), default=argparse.SUPPRESS, help="语言 · language")
+    return shared
 
 
 def _run(setup: Setup) -> int:

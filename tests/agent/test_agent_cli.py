@@ -306,6 +306,14 @@ def test_enrolling_again_needs_the_word_for_it_and_a_stopped_agent(
         assert main(["--config", str(config), "enrol", centre.code, "--again"]) == 0
 
 
+@pytest.mark.parametrize("words", [("--json", "--lang", "en", "once"), ("once", "--json", "--lang", "en")])
+def test_options_may_stand_before_the_command_or_after_it(
+    config: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    main(["--config", str(config), *words])
+    assert len(json.loads(capsys.readouterr().out)) == 4
+
+
 def test_the_example_configuration_reads(tmp_path: Path) -> None:
     shutil.copy(ROOT / "config" / "agent.example.toml", tmp_path / "agent.toml")
     assert read_agent(tmp_path / "agent.toml").value.vantage == "township"
