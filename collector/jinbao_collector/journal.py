@@ -75,6 +75,11 @@ class Journal:
         return self._thread.is_alive()
 
     @property
+    def current(self) -> Volume:
+        """The month that is being written."""
+        return self._volumes[-1]
+
+    @property
     def chains(self) -> Mapping[ChainName, Chain]:
         return self._chains
 
@@ -118,7 +123,7 @@ class Journal:
     def _commit(self, requests: Sequence[Sequence[Arrival]]) -> list[Receipt]:
         now_ms = max(arrival.arrived_ms for arrivals in requests for arrival in arrivals)
         self._turn_month(now_ms)
-        with _transaction(self._volumes[-1].db):
+        with _transaction(self.current.db):
             # The roster is read under the lock, so that a revocation lies wholly before or wholly after these rows.
             placing = Placing(self._chains, self._volumes, self._roster(), self.position)
             receipts = [placing.take(arrivals) for arrivals in requests]
@@ -128,7 +133,7 @@ class Journal:
 
     def _turn_month(self, now_ms: int) -> None:
         """Closes the file of a month that is over and begins the next. A clock that was set back keeps the file it has."""
-        month, volume = _month(now_ms, self._zone), self._volumes[-1]
+        month, volume = _month(now_ms, self._zone), self.current
         if month <= volume.name:
             return
         signed = Signed.make(CLOSED_TAG, self._closing_facts(volume), self._key)
@@ -158,12 +163,12 @@ class Journal:
         try:
             self._volumes = [Volume(file, writing=False) for file in files[:-1]] + [Volume(files[-1], writing=True)]
             self._check_order()
-            if (closed := self._volumes[-1].closed) is not None:
+            if (closed := self.current.closed) is not None:
                 # Killed between closing a month and beginning the next.
                 following = self._directory / f"{_month_after(files[-1].stem)}.db"
-                self._volumes.append(Volume.create(following, self._volumes[-1].last + 1, closed.hash))
-            self._chains = recover(self._volumes[-2] if len(self._volumes) > 1 else None, self._volumes[-1])
-            self.position = self._volumes[-1].last
+                self._volumes.append(Volume.create(following, self.current.last + 1, closed.hash))
+            self._chains = recover(self._volumes[-2] if len(self._volumes) > 1 else None, self.current)
+            self.position = self.current.last
         except sqlite3.Error as problem:
             raise JournalError(f"{self._directory}: cannot be read: {problem}") from problem
 
