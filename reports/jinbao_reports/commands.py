@@ -18,7 +18,6 @@ from jinbao_reports import words
 from jinbao_reports.csv_import import Reading, import_csv
 from jinbao_reports.explain import explanation, lines
 from jinbao_reports.load import Answer, Asked, answer
-from jinbao_reports.render.month import render_month
 from jinbao_reports.render.pdf import RenderError
 from jinbao_reports.source import BadInput
 from jinbao_reports.words import Text
@@ -84,6 +83,8 @@ def explain(asked: Arguments) -> int:
 
 def month(asked: Arguments) -> int:
     """The sheet and the Statement it was made from, side by side."""
+    from jinbao_reports.render.month import render_month  # Matplotlib takes half a second to load
+
     made = _answer(asked).statement()
     page = render_month(made, asked.out, asked.lang)
     figures = page.with_suffix(".json")

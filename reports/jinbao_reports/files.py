@@ -80,12 +80,12 @@ class _Rows:
     def numbers(self, name: str, least: int) -> npt.NDArray[np.int64]:
         """A column of whole numbers; empty is NONE."""
         text = self.text(name)
-        number = pd.to_numeric(text.where(text.str.fullmatch(r"-?\d{1,18}"), ""), errors="coerce")
-        good = (text == "") | (number >= least)
-        self.complain(
-            ~good.to_numpy(bool), lambda row: f"{name} {text[row]!r}: expected a whole number, at least {least}, or nothing"
-        )
-        return np.array([int(word) if fine and word else NONE for word, fine in zip(text, good, strict=True)], np.int64)
+        whole = text.str.fullmatch(r"-?\d{1,18}").to_numpy(bool)
+        values = np.full(len(text), NONE, np.int64)
+        values[whole] = text[whole].astype("int64").to_numpy()
+        good = (text == "").to_numpy(bool) | (whole & (values >= least))
+        self.complain(~good, lambda row: f"{name} {text[row]!r}: expected a whole number, at least {least}, or nothing")
+        return values
 
     def instants_us(self, name: str) -> npt.NDArray[np.int64]:
         """A column of instants: RFC 3339, or milliseconds since 1970 UTC as a whole number."""
