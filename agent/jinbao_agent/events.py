@@ -1,4 +1,7 @@
-"""What the agent says of its own life. Each event has a meaning in judgement (docs/agent.md lists them)."""
+"""What the agent says of its own life. Each event has a meaning in judgement (docs/agent.md lists them).
+
+Every detail ends with the instant on CLOCK_BOOTTIME of the event's own boot, which orders it against samples whatever UTC did.
+"""
 
 from dataclasses import dataclass
 
@@ -23,19 +26,20 @@ class Voice:
         """
         events = []
         if last is not None and not last.stopped:
-            events.append(self._event("heartbeat", last.utc_us, f"interval_ms={last.interval_ms}", boot=last.boot))
+            detail = f"interval_ms={last.interval_ms};{_mono(last.boottime_us)}"
+            events.append(self._event("heartbeat", last.utc_us, detail, boot=last.boot))
         if last is not None and last.boot != self.boot:
-            events.append(self._event("boot", clock.utc_us(), f"boottime_ms={clock.boottime_us() // 1000}"))
-        return [*events, self._event("start", clock.utc_us(), f"version={version}")]
+            events.append(self._event("boot", clock.utc_us(), _mono(clock.boottime_us())))
+        return [*events, self._event("start", clock.utc_us(), f"version={version};{_mono(clock.boottime_us())}")]
 
     def ends(self, clock: Clock, reason: str) -> Event:
         """A clean stop, and which signal asked for it."""
-        return self._event("stop", clock.utc_us(), f"reason={reason}")
+        return self._event("stop", clock.utc_us(), f"reason={reason};{_mono(clock.boottime_us())}")
 
     def stepped(self, step: Step) -> Event:
         """`delta_ms` is rounded; `mono_ns` decides which samples came before (judgement R1.5)."""
         delta_ms = (step.delta_us + 500) // 1000
-        detail = f"delta_ms={delta_ms};synced={int(step.synced)};mono_ns={step.boottime_us * 1000}"
+        detail = f"delta_ms={delta_ms};synced={int(step.synced)};{_mono(step.boottime_us)}"
         return self._event("clock_step", step.at_us, detail)
 
     def _event(self, event: str, at_us: int, detail: str, *, boot: str | None = None) -> Event:
@@ -47,3 +51,7 @@ class Voice:
             boot=self.boot if boot is None else boot,
             detail=detail,
         )
+
+
+def _mono(boottime_us: int) -> str:
+    return f"mono_ns={boottime_us * 1000}"

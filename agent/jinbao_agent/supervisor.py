@@ -66,8 +66,10 @@ class Supervisor:
         self._scheduler.add_job(self._run, Every(every), args=(work,), id=name, next_run_time=datetime.now(UTC))
 
     def hurry(self, name: str) -> None:
-        """Runs a repeated work now, unless it is running."""
-        self._scheduler.modify_job(name, next_run_time=datetime.now(UTC))
+        """Runs a repeated work now, unless it is running or everything has been stopped."""
+        job = self._scheduler.get_job(name)
+        if job is not None:
+            job.modify(next_run_time=datetime.now(UTC))
 
     def shift(self, delta_us: int) -> None:
         """The wall clock was set by so much: what was planned moves with it."""

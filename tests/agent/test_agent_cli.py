@@ -85,7 +85,7 @@ def test_sigterm_is_a_clean_stop_with_everything_in_signed_batches(config: Path)
     assert last is not None
     assert last.stopped
     batches, samples, events = everything_in(spool_of(config))
-    assert (events[-1].event, events[-1].detail) == ("stop", "reason=SIGTERM")
+    assert (events[-1].event, events[-1].fact("reason")) == ("stop", "SIGTERM")
     assert last.head is not None
     assert (last.head.number, last.head.hash) == (batches[-1].fields()["number"], batches[-1].signed.hash)
     assert ask(spool_of(config), "SELECT count(*) FROM open_sample") == 0

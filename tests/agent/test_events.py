@@ -49,6 +49,7 @@ def test_the_end_of_the_last_life_is_told_by_what_it_left_behind(last: Beat | No
 def test_the_last_heartbeat_keeps_its_own_instant_boot_and_interval() -> None:
     heartbeat = VOICE.begins(beat("old"), HandClock(), "0.1.0")[0]
     assert (heartbeat.at_us, heartbeat.boot, heartbeat.fact("interval_ms")) == (1_617_206_000_000_000, "old", "10000")
+    assert heartbeat.number("mono_ns") == 5_000_000_000
 
 
 @pytest.mark.parametrize(("delta_us", "told"), [(-3_600_000_400, "-3600000"), (61_600, "62"), (10**12, "1000000000")])
@@ -60,7 +61,12 @@ def test_a_clock_step_says_by_how_much_when_and_which_side_is_right(delta_us: in
 
 def test_a_county_agents_events_are_everybodys() -> None:
     assert Voice("*", "county", "new").ends(HandClock(), "SIGTERM") == Event(
-        link="*", vantage="county", at_us=HandClock().utc, event="stop", boot="new", detail="reason=SIGTERM"
+        link="*",
+        vantage="county",
+        at_us=HandClock().utc,
+        event="stop",
+        boot="new",
+        detail="reason=SIGTERM;mono_ns=3600000000000",
     )
 
 

@@ -89,6 +89,25 @@ def test_slow_work_runs_at_once_and_is_hurried_when_there_is_something_to_do() -
     supervised(scene)
 
 
+def test_nothing_is_hurried_any_more_once_everything_was_stopped() -> None:
+    runs = []
+
+    async def work() -> None:
+        runs.append(1)
+
+    async def main() -> None:
+        master = Supervisor()
+        master.start()
+        master.repeat("work", work, LONG)
+        await master.stop()
+        runs.clear()
+        master.hurry("work")
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+    assert runs == []
+
+
 def test_slow_work_never_runs_twice_at_a_time() -> None:
     release, running = asyncio.Event(), []
 
