@@ -1,0 +1,85 @@
+"""A county to play with: it stands until told otherwise; faults are made and healed from a prompt."""
+
+import os
+import shlex
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+from jinbao_lab import run
+from jinbao_lab.county import EVERYWHERE, County
+from jinbao_lab.faults import FAULTS
+from jinbao_lab.files import Desk
+from jinbao_lab.scenario import Scenario
+from jinbao_lab.scene import Stage
+from jinbao_lab.show import Show
+
+_PID = "lab.pid"
+_HELP_ZH = "inject 故障 [位置] | heal 故障 [位置] | at 节点 命令… | list | quit"
+_HELP_EN = "inject FAULT [PLACE] | heal FAULT [PLACE] | at NODE COMMAND… | list | quit"
+
+
+def up(out: Path, *, loopback: bool, show: Show) -> int:
+    run.clear(out)
+    desk = Desk(out.resolve())
+    desk.make()
+    scenario = Scenario(schema="jinbao.scenario/1", name="by hand", interval=1000, duration=0)
+    stage = run.build(run.Order(scenario, Path(), out, loopback), desk, show)
+    try:
+        run.bring_up(stage, show)
+        play(stage, show)
+        run.close(stage)
+    finally:
+        stage.ground.close()
+    return 0
+
+
+def down(out: Path, show: Show) -> int:
+    """Ends the county that `up` holds in this folder."""
+    file = out / _PID
+    try:
+        os.kill(int(file.read_text()), signal.SIGTERM)
+    except (FileNotFoundError, ProcessLookupError):
+        show.tell(f"{out} 中没有正在运行的县域网络", f"no county is up in {out}")
+        return 1
+    return 0
+
+
+def play(stage: Stage, show: Show) -> None:
+    """Until `quit` or the end of the input."""
+    show.step("县域网络已就绪", "the county is up")
+    show.tell(_HELP_ZH, _HELP_EN)
+    while True:
+        try:
+            words = shlex.split(input("county> "))
+        except EOFError:
+            return
+        except ValueError as problem:
+            show.tell(str(problem), str(problem))
+            continue
+        if words == ["quit"]:
+            return
+        _obey(stage, words, show)
+
+
+def _obey(stage: Stage, words: list[str], show: Show) -> None:
+    match words:
+        case []:
+            return
+        case ["list"]:
+            for name, kind in FAULTS.items():
+                places = " ".join(kind.places(stage.county)).replace(EVERYWHERE, "")
+                show.tell(f"{name:18} {places}", f"{name:18} {places}")
+        case [("inject" | "heal") as act, name, *place] if name in FAULTS and _is_place(stage.county, name, place):
+            getattr(FAULTS[name], act)(stage, place[0] if place else EVERYWHERE)
+        case ["at", node, *command] if node in stage.county.nodes and command:
+            from subprocess import run as run_command
+
+            with suppress(FileNotFoundError):
+                run_command(stage.ground.at(node, command), check=False)
+        case _:
+            show.tell(_HELP_ZH, _HELP_EN)
+
+
+def _is_place(county: County, name: str, place: list[str]) -> bool:
+    return (place[0] if place else EVERYWHERE) in FAULTS[name].places(county) and len(place) < 2

@@ -1,0 +1,196 @@
+"""The county that is built: its townships, what is wired to what, which address is whose, and what is broken just now.
+
+Pure data, no packets. Both grounds are made from it: network namespaces wire it up as it stands here; the loopback ground
+asks `reaches` which rungs would answer.
+
+    aNN ─ gNN ─ pNN ─┐
+    agent  LAN   光猫  olt-G ─ core ─ ce ─┬─ gw ─ centre (collector, county agent)
+                     ┘                   └─ app
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+
+TOWNSHIPS: Mapping[str, tuple[str, str]] = {
+    "01": ("510422100", "桐子林镇"),
+    "02": ("510422101", "红格镇"),
+    "03": ("510422102", "渔门镇"),
+    "04": ("510422103", "永兴镇"),
+    "05": ("510422104", "新九镇"),
+    "06": ("510422105", "惠民镇"),
+    "07": ("510422203", "红果彝族乡"),
+    "08": ("510422205", "共和乡"),
+    "09": ("510422206", "国胜乡"),
+    "10": ("510422207", "红宝苗族彝族乡"),
+    "11": ("510422210", "温泉彝族乡"),
+    "12": ("510422211", "格萨拉彝族乡"),
+}
+EVERYWHERE = "*"
+_GROUPS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A line between two nodes; `upper` is the end nearer to the carrier's core. Addresses are /24."""
+
+    lower: str
+    lower_device: str
+    lower_address: str
+    upper: str
+    upper_device: str
+    upper_address: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.lower}-{self.upper}"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    node: str
+    to: str
+    via: str
+    device: str
+
+
+@dataclass(frozen=True)
+class County:
+    """Townships by their two-digit numbers, in groups of one aggregation device each."""
+
+    townships: tuple[str, ...] = tuple(TOWNSHIPS)
+
+    def code(self, township: str) -> str:
+        return TOWNSHIPS[township][0]
+
+    def name(self, township: str) -> str:
+        return TOWNSHIPS[township][1]
+
+    def group(self, township: str) -> str:
+        size = -(-len(TOWNSHIPS) // _GROUPS)
+        return f"olt-{list(TOWNSHIPS).index(township) // size + 1}"
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(map(self.group, self.townships)))
+
+    def members(self, place: str) -> tuple[str, ...]:
+        """The townships of a place: a township, a group, or everywhere. Raises KeyError for any other word."""
+        if place == EVERYWHERE:
+            return self.townships
+        if place in self.townships:
+            return (place,)
+        members = tuple(one for one in self.townships if self.group(one) == place)
+        if not members:
+            raise KeyError(place)
+        return members
+
+    @cached_property
+    def wires(self) -> tuple[Wire, ...]:
+        return (
+            *(wire for township in self.townships for wire in self._township_wires(township)),
+            *(
+                Wire(group, "trunk", f"10.0.{10 + at}.2", "core", group, f"10.0.{10 + at}.1")
+                for at, group in enumerate(self.groups, 1)
+            ),
+            Wire("ce", "wan", "10.0.2.2", "core", "county", "10.0.2.1"),
+            Wire("gw", "wan", "10.0.1.1", "ce", "lan", "10.0.1.2"),
+            Wire("centre", "eth0", "10.0.0.10", "gw", "lan", "10.0.0.1"),
+            Wire("app", "eth0", "10.0.9.10", "ce", "app", "10.0.9.1"),
+        )
+
+    def _township_wires(self, township: str) -> Iterator[Wire]:
+        net = f"10.{int(township)}"
+        yield Wire(f"a{township}", "eth0", f"{net}.1.10", f"g{township}", "lan", f"{net}.1.1")
+        yield Wire(f"g{township}", "wan", f"{net}.2.2", f"p{township}", "lan", f"{net}.2.1")
+        yield Wire(f"p{township}", "wan", f"{net}.3.2", self.group(township), f"t{township}", f"{net}.3.1")
+
+    def wire(self, lower: str) -> Wire:
+        """The line from a node towards the core (the county's nodes: towards the county edge)."""
+        return next(wire for wire in self.wires if wire.lower == lower)
+
+    @cached_property
+    def nodes(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(node for wire in self.wires for node in (wire.lower, wire.upper)))
+
+    @cached_property
+    def routes(self) -> tuple[Route, ...]:
+        return (*(Route(w.lower, "default", w.upper_address, w.lower_device) for w in self.wires), *self._routes_down())
+
+    def _routes_down(self) -> Iterator[Route]:
+        for township in self.townships:
+            net, wire = f"10.{int(township)}", self.wire(f"p{township}")
+            yield Route(f"p{township}", f"{net}.1.0/24", f"{net}.2.2", "lan")
+            for inner in ("1", "2"):
+                yield Route(wire.upper, f"{net}.{inner}.0/24", wire.lower_address, wire.upper_device)
+            trunk = self.wire(wire.upper)
+            yield Route("core", f"{net}.0.0/16", trunk.lower_address, trunk.upper_device)
+        yield Route("core", "10.0.0.0/16", "10.0.2.2", "county")
+        yield Route("ce", "10.0.0.0/24", "10.0.1.1", "lan")
+
+    @property
+    def black_holes(self) -> tuple[tuple[str, str], ...]:
+        """(node, network): packets for a lost line end here and do not go round in circles."""
+        behind = ((self.group(one), f"10.{int(one)}.0.0/16") for one in self.townships)
+        return (*behind, ("ce", "10.0.0.0/16"))
+
+    def rungs_from_township(self, township: str) -> dict[str, tuple[str, str]]:
+        """The ladder's rungs as (node, address)."""
+        net = f"10.{int(township)}"
+        return {
+            "lan": (f"g{township}", f"{net}.1.1"),
+            "cpe": (f"p{township}", f"{net}.2.1"),
+            "edge": (self.group(township), f"{net}.3.1"),
+            "core": ("ce", "10.0.1.2"),
+            "app": ("app", "10.0.9.10"),
+        }
+
+    def rungs_from_county(self, township: str) -> dict[str, tuple[str, str]]:
+        net = f"10.{int(township)}"
+        return {"cpe": (f"p{township}", f"{net}.3.2"), "agent": (f"a{township}", f"{net}.1.10"), "app": ("app", "10.0.9.10")}
+
+    def county_rungs(self) -> dict[str, tuple[str, str]]:
+        return {"gw": ("gw", "10.0.0.1"), "ce": ("ce", "10.0.1.2"), "carrier": ("core", "10.0.2.1")}
+
+    def path(self, start: str, end: str) -> tuple[str, ...]:
+        """The nodes from one to another, both included; the county is a tree."""
+        up, down = self._to_core(start), self._to_core(end)
+        shared = next(node for node in up if node in down)
+        return (*up[: up.index(shared) + 1], *reversed(down[: down.index(shared)]))
+
+    def _to_core(self, node: str) -> tuple[str, ...]:
+        return (node,) if node == "core" else (node, *self._to_core(self.wire(node).upper))
+
+
+@dataclass
+class Damage:
+    """What is broken now. Counted, so that two faults on one thing need two healings."""
+
+    cut: Counter[str] = field(default_factory=Counter)
+    dead: Counter[str] = field(default_factory=Counter)
+
+    def add(self, wires: Iterable[str] = (), nodes: Iterable[str] = ()) -> None:
+        self.cut.update(wires)
+        self.dead.update(nodes)
+
+    def remove(self, wires: Iterable[str] = (), nodes: Iterable[str] = ()) -> None:
+        self.cut.subtract(wires)
+        self.dead.subtract(nodes)
+
+    def devices_down(self, county: County) -> set[tuple[str, str]]:
+        """(node, device) that must be down: all of a dead node, and the upper end of a cut line."""
+        down = {(wire.upper, wire.upper_device) for wire in county.wires if self.cut[wire.name] > 0}
+        for wire in county.wires:
+            if self.dead[wire.lower] > 0:
+                down.add((wire.lower, wire.lower_device))
+            if self.dead[wire.upper] > 0:
+                down.add((wire.upper, wire.upper_device))
+        return down
+
+    def reaches(self, county: County, start: str, end: str) -> bool:
+        """Whether a packet and its answer get through."""
+        path = county.path(start, end)
+        cut = any(self.cut[f"{one}-{two}"] + self.cut[f"{two}-{one}"] > 0 for one, two in pairwise(path))
+        return not cut and not any(self.dead[node] > 0 for node in path)

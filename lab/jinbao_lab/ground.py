@@ -1,0 +1,48 @@
+"""What a county stands on: namespaces with real lines, or addresses of the loopback. Everything above is the same on both."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from jinbao_lab.county import Damage
+
+CENTRE = "centre"
+APP_PORT = 8080
+
+
+@dataclass(frozen=True, slots=True)
+class Rungs:
+    """The targets of links.toml as this ground has them, as text."""
+
+    county: Mapping[str, str]
+    township: Mapping[str, Mapping[str, str]]
+    from_county: Mapping[str, Mapping[str, str]]
+
+
+class Ground(Protocol):
+    @property
+    def name(self) -> str:
+        """For people."""
+
+    @property
+    def has_boxes(self) -> bool:
+        """Whether a site can lose its power: whether agents have a boot id of their own."""
+
+    @property
+    def centre_host(self) -> str:
+        """Where the collector listens, as the agents reach it."""
+
+    def build(self) -> Rungs: ...
+
+    def apply(self, damage: Damage) -> None:
+        """Returns when the county is as broken as `damage` says."""
+
+    def at(self, node: str, command: Sequence[str]) -> list[str]:
+        """The command that runs `command` on a node's network."""
+
+    def start_app(self) -> None: ...
+
+    def stop_app(self) -> None:
+        """Returns when its port is closed; its machine stays on."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,136 @@
+"""The county as it stands and runs: its ground, its machines with their agents, its servers, and what is broken."""
+
+import json
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+
+from jinbao_lab import processes
+from jinbao_lab.box import network_of
+from jinbao_lab.county import County, Damage
+from jinbao_lab.files import Desk
+from jinbao_lab.ground import CENTRE, Ground
+from jinbao_lab.machine import Machine
+from jinbao_lab.processes import program
+
+COLLECTOR, AGENT = program("jinbao_collector.cli"), program("jinbao_agent.cli")
+_READY_S = 30
+
+
+@dataclass
+class App:
+    """The application server; see faults.Server."""
+
+    ground: Ground
+
+    def stop(self) -> None:
+        self.ground.stop_app()
+
+    def start(self) -> None:
+        self.ground.start_app()
+
+
+@dataclass
+class Collector:
+    desk: Desk
+    ground: Ground
+    port: int
+    _process: subprocess.Popen[bytes] | None = None
+
+    def command(self, *words: str) -> list[str]:
+        return [*COLLECTOR, "--config", str(self.desk.collector), *words]
+
+    def init(self) -> None:
+        processes.run(self.command("init"), self.desk.log("collector"))
+
+    def invite(self, agent: str, vantage: str, links: Iterable[str]) -> str:
+        """The enrolment code."""
+        named = [word for link in links for word in ("--link", link)]
+        words = ["invite", "--agent", agent, "--vantage", vantage, *named, "--json"]
+        code: str = json.loads(processes.run(self.command(*words), self.desk.log("collector")))["code"]
+        return code
+
+    def start(self) -> None:
+        """Returns when it is ready."""
+        self._process = processes.start(self.ground.at(CENTRE, self.command("serve")), self.desk.log("collector"))
+        deadline = time.monotonic() + _READY_S
+        while not self._is_ready():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise processes.Failed(f"the collector did not get ready; see {self.desk.log('collector')}")
+            time.sleep(0.05)
+
+    def _is_ready(self) -> bool:
+        # Only whether it answers: nothing is believed of this connection, so nothing needs to be verified.
+        trusting = ssl._create_unverified_context()
+        where: AbstractContextManager[None] = network_of(CENTRE) if self.ground.has_boxes else nullcontext()
+        try:
+            with (
+                where,
+                urllib.request.urlopen(
+                    f"https://{self.ground.centre_host}:{self.port}/readyz", timeout=2, context=trusting
+                ) as answer,
+            ):
+                return bool(answer.status == 200)
+        except (OSError, urllib.error.URLError):
+            return False
+
+    def crash(self) -> None:
+        """kill -9; returns when it is gone."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def restart(self) -> None:
+        """Without waiting: agents that come too early try again."""
+        self._process = processes.start(self.ground.at(CENTRE, self.command("serve")), self.desk.log("collector"))
+
+    def stop(self) -> int:
+        assert self._process is not None
+        return processes.end(self._process)
+
+
+@dataclass
+class Stage:
+    """What faults act on (see faults.Scene)."""
+
+    county: County
+    ground: Ground
+    desk: Desk
+    collector: Collector
+    app: App = field(init=False)
+    machines: dict[str, Machine] = field(init=False)
+    _damage: Damage = field(default_factory=Damage)
+
+    def __post_init__(self) -> None:
+        self.app = App(self.ground)
+        self.machines = {node: self._machine(node) for node in (*(f"a{one}" for one in self.county.townships), CENTRE)}
+
+    def _machine(self, node: str) -> Machine:
+        command = [*AGENT, "--config", str(self.desk.agent(node)), "run"]
+        boot_file = self.desk.agent_data(f"{node}.boot_id")
+        return Machine(self.ground, node, boot_file, command, self.desk.log(f"agent-{node}"))
+
+    def site(self, township: str) -> Machine:
+        return self.machines[f"a{township}"]
+
+    def damage(self, wires: Iterable[str] = (), nodes: Iterable[str] = ()) -> None:
+        self._damage.add(wires, nodes)
+        self.ground.apply(self._damage)
+
+    def repair(self, wires: Iterable[str] = (), nodes: Iterable[str] = ()) -> None:
+        self._damage.remove(wires, nodes)
+        self.ground.apply(self._damage)
+
+    def enrol(self, node: str) -> None:
+        """Boots a machine and makes its agent known to the collector, as a person would."""
+        township = node.removeprefix("a")
+        links = [self.county.code(township)] if node != CENTRE else []
+        code = self.collector.invite(node, "township" if links else "county", links)
+        self.machines[node].boot()
+        words = [*AGENT, "--config", str(self.desk.agent(node)), "enrol", code]
+        processes.run(self.machines[node].within(words), self.desk.log(f"agent-{node}"))

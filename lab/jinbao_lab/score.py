@@ -1,0 +1,211 @@
+"""Injected against found: every fault must be found on each of its links, with its edges and its judgement, and nothing else.
+
+A miss is a fault not found, an edge more than T from the truth (see _LATENESS), a wrong cause, party, class or row, one
+event told as several, an outage nobody made, time nobody saw, or an acknowledged batch that is lost.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from typing import Any
+
+from jinbao_config.units import instant_us
+from jinbao_lab.scenario import Expect
+from jinbao_lab.truth import Injected, Truth
+
+Outage = Mapping[str, Any]
+# A probe leaves up to this part of T late, measured on a busy machine; around an edge two samples are then so much more apart.
+_LATENESS = 20
+# Common events (judgement R4.7): one event over all its links.
+_ONE_EVENT_ROWS = frozenset({"12", "13b", "14", "15", "16", "17"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One fault on one link. `found` is the outage's id; errors are found minus true, microseconds; no `misses` is right."""
+
+    fault: str
+    kind: str
+    link: str
+    expected: str
+    found: str | None
+    judged: str
+    onset_error_us: int | None = None
+    restored_error_us: int | None = None
+    misses: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    lines: tuple[Line, ...]
+    extra: tuple[str, ...]
+    events: tuple[str, ...]
+    blind_spots: tuple[str, ...]
+    clock: tuple[str, ...]
+    lost: tuple[str, ...]
+
+    @property
+    def hits(self) -> int:
+        return sum(not line.misses for line in self.lines)
+
+    @property
+    def misses(self) -> int:
+        others = (self.extra, self.events, self.blind_spots, self.clock, self.lost)
+        return len(self.lines) - self.hits + sum(map(len, others))
+
+    @property
+    def right(self) -> bool:
+        return self.misses == 0
+
+    def facts(self) -> dict[str, Any]:
+        return {**asdict(self), "injected": len(self.lines), "misses": self.misses}
+
+
+def score(truth: Truth, statement: Mapping[str, Any], lost: Sequence[str] = ()) -> Score:
+    """`lost` are acknowledged batches that the journal lacks."""
+    found = {link["link"]: list(link["outages"]) for link in statement["links"]}
+    lines: list[Line] = []
+    used: set[str | None] = set()
+    for fault in truth.faults:
+        for link in fault.links:
+            line = _line(truth, fault, link, found.get(link, []), used)
+            lines.append(line)
+            used.add(line.found)
+    return Score(
+        lines=tuple(lines),
+        extra=tuple(_extras(truth, found, used)),
+        events=tuple(_torn_events(truth, lines, found)),
+        blind_spots=tuple(_blind_spots(truth, statement)),
+        clock=tuple(_clock(truth)),
+        lost=tuple(lost),
+    )
+
+
+def _line(truth: Truth, fault: Injected, link: str, outages: Sequence[Outage], used: Iterable[str | None]) -> Line:
+    expected = " → ".join(_judgement(asdict(expect) | {"class": expect.klass}) for expect in fault.expect) or "–"
+    line = Line(fault=fault.id, kind=fault.kind, link=link, expected=expected, found=None, judged="–")
+    if not fault.expect:
+        return line
+    free = [outage for outage in outages if outage["id"] not in used and outage["scope"] == fault.expect[0].scope]
+    outage = max(free, key=lambda one: _overlap(one, fault, truth), default=None)
+    if outage is None or _overlap(outage, fault, truth) <= 0:
+        return replace(line, misses=("not found",))
+    errors = _edge_errors(fault, outage)
+    misses = [*_edge_misses(errors, truth), *_slice_misses(truth, fault, outage)]
+    judged = " → ".join(_judgement(one) for one in _merged(outage["slices"]))
+    return replace(
+        line,
+        found=outage["id"],
+        judged=judged,
+        onset_error_us=errors["onset"],
+        restored_error_us=errors["restored"],
+        misses=tuple(misses),
+    )
+
+
+def _judgement(one: Mapping[str, Any]) -> str:
+    return f"{one['cause']} {one['party']} {one['class']} {one['row']}"
+
+
+def _overlap(outage: Outage, fault: Injected, truth: Truth) -> int:
+    """Microseconds shared with the fault, widened by T so that a touching one counts."""
+    slack = truth.interval_ms * 1000
+    since, until = _span(outage, truth)
+    return min(until, fault.restored_us + slack) - max(since, fault.onset_us - slack)
+
+
+def _span(outage: Outage, truth: Truth) -> tuple[int, int]:
+    return instant_us(outage["onset"]), instant_us(outage["restored"]) if outage["restored"] else truth.to_us
+
+
+def _edge_errors(fault: Injected, outage: Outage) -> dict[str, int | None]:
+    restored = outage["restored"]
+    return {
+        "onset": instant_us(outage["onset"]) - fault.onset_us,
+        "restored": instant_us(restored) - fault.restored_us if restored else None,
+    }
+
+
+def _edge_misses(errors: Mapping[str, int | None], truth: Truth) -> Iterator[str]:
+    for name, error in errors.items():
+        if error is None:
+            yield f"{name} is open"
+        elif abs(error) > _tolerance_us(truth):
+            yield f"{name} off by {error / 1e6:+.3f} s"
+
+
+def _tolerance_us(truth: Truth) -> int:
+    return truth.interval_ms * 1000 + truth.interval_ms * 1000 // _LATENESS
+
+
+def _merged(slices: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Neighbours with the same judgement as one."""
+    merged: list[dict[str, Any]] = []
+    for one in slices:
+        if merged and _judgement(merged[-1]) == _judgement(one):
+            merged[-1]["to"] = one["to"]
+        else:
+            merged.append(dict(one))
+    return merged
+
+
+def _slice_misses(truth: Truth, fault: Injected, outage: Outage) -> Iterator[str]:
+    slices = _merged(outage["slices"])
+    expected = [one for one in fault.expect if not one.fleeting or one.cause in {found["cause"] for found in slices}]
+    if len(slices) != len(expected):
+        yield f"{len(slices)} slices instead of {len(expected)}"
+    for expect, one in zip(expected, slices, strict=False):
+        yield from _judgement_misses(expect, one)
+    for expect, (one, _) in zip(expected, pairwise(slices), strict=False):
+        error = instant_us(one["to"]) - fault.edge_us(expect)
+        if abs(error) > _tolerance_us(truth):
+            yield f"{one['cause']} ends off by {error / 1e6:+.3f} s"
+
+
+def _judgement_misses(expect: Expect, found: Mapping[str, Any]) -> Iterator[str]:
+    wanted = {"cause": expect.cause, "party": expect.party, "class": expect.klass, "row": expect.row}
+    for name, value in wanted.items():
+        if str(found[name]) != value:
+            yield f"{name} {found[name]} instead of {value}"
+
+
+def _extras(truth: Truth, found: Mapping[str, Sequence[Outage]], used: Iterable[str | None]) -> Iterator[str]:
+    for link, outages in found.items():
+        for outage in outages:
+            if outage["id"] not in used and not _is_fringe(truth, link, outage):
+                judged = " → ".join(_judgement(one) for one in _merged(outage["slices"]))
+                yield f"{link} {outage['scope']} {outage['onset']} … {outage['restored']}: {judged}"
+
+
+def _is_fringe(truth: Truth, link: str, outage: Outage) -> bool:
+    """A service outage is what is left of it outside the link's. The two rungs are not probed at one instant, so up to a
+    period may be left at either edge of a line fault; that is no outage of its own."""
+    if outage["scope"] != "service":
+        return False
+    slack = truth.interval_ms * 1000
+    since, until = _span(outage, truth)
+    edges = [edge for fault in truth.faults if link in fault.links for edge in (fault.onset_us, fault.restored_us)]
+    return any(edge - slack <= since and until <= edge + slack for edge in edges)
+
+
+def _torn_events(truth: Truth, lines: Sequence[Line], found: Mapping[str, Sequence[Outage]]) -> Iterator[str]:
+    event_of = {outage["id"]: outage["event_id"] for outages in found.values() for outage in outages}
+    for fault in truth.faults:
+        if len(fault.links) > 1 and any(expect.row in _ONE_EVENT_ROWS for expect in fault.expect):
+            events = {event_of[line.found] for line in lines if line.fault == fault.id and line.found}
+            if len(events) > 1 or None in events:
+                yield f"{fault.id}: {len(events)} events instead of one: {sorted(map(str, events))}"
+
+
+def _blind_spots(truth: Truth, statement: Mapping[str, Any]) -> Iterator[str]:
+    """Where either vantage sees a link, no time may be unknown; a period at each edge of a fault is the sampling's."""
+    for link in statement["links"]:
+        edges = 2 * sum(link["link"] in fault.links for fault in truth.faults)
+        unknown = float(link["seconds"]["unknown"])
+        if unknown * 1000 > truth.interval_ms * edges:
+            yield f"{link['link']}: {unknown} s unknown, with {edges} edges of {truth.interval_ms} ms"
+
+
+def _clock(truth: Truth) -> Iterator[str]:
+    if abs(truth.clock_step_us) > 100_000:
+        yield f"this machine's clock moved by {truth.clock_step_us / 1e6:+.3f} s during the run: the truth cannot be trusted"

@@ -1,0 +1,83 @@
+"""What the person in front of the lab sees, in Chinese or English: a moving bar on a terminal, plain lines elsewhere."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Table
+
+from jinbao_lab.score import Line, Score
+
+
+class Show:
+    def __init__(self, lang: str, console: Console | None = None) -> None:
+        self.lang = lang
+        # Into a file or pipe nothing may be cut to an imagined terminal's width.
+        self.console = console or Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+        self._bar: Progress | None = None
+
+    def text(self, zh: str, en: str) -> str:
+        return zh if self.lang == "zh" else en
+
+    def step(self, zh: str, en: str) -> None:
+        """What is being done now."""
+        self.console.print(f"[bold]▸ {self.text(zh, en)}[/bold]")
+
+    def tell(self, zh: str, en: str) -> None:
+        """A fact beside it."""
+        self.console.print(f"  {self.text(zh, en)}", markup=False, soft_wrap=True)
+
+    @contextmanager
+    def clock(self, seconds: float) -> Iterator["Clock"]:
+        """A bar over a known time; lines told meanwhile scroll above it."""
+        if not self.console.is_terminal:
+            yield Clock(None)
+            return
+        columns = (TextColumn("  {task.fields[doing]}"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f} s"))
+        # auto_refresh would start a thread, and processes are forked from here.
+        with Progress(*columns, console=self.console, auto_refresh=False, transient=True) as bar:
+            bar.add_task("", total=seconds, doing="")
+            yield Clock(bar)
+
+    def score(self, result: Score) -> None:
+        """Injected against found."""
+        table = Table(title=self.text("注入的故障与判定的对照", "injected against found"))
+        heads = (
+            ("故障", "线路", "应为", "判为", "始差 s", "止差 s", ""),
+            ("fault", "link", "expected", "judged", "onset", "end", ""),
+        )
+        for head in heads[self.lang != "zh"]:
+            table.add_column(head)
+        for line in result.lines:
+            table.add_row(*self._cells(line))
+        self.console.print(table)
+        for problems, zh, en in (
+            (result.extra, "多判的中断", "outage nobody made"),
+            (result.events, "应为一个事件", "one event torn"),
+            (result.blind_spots, "看不见的时间", "time nobody saw"),
+            (result.clock, "时钟", "clock"),
+            (result.lost, "已确认却丢失", "acknowledged, yet lost"),
+        ):
+            for problem in problems:
+                self.console.print(f"  ✗ {self.text(zh, en)}: {problem}", markup=False)
+        verdict = self.text("全部命中", "all found") if result.right else self.text("有误", "missed")
+        self.console.print(f"[bold]{'✓' if result.right else '✗'} {verdict}: {result.hits}/{len(result.lines)}[/bold]")
+
+    @staticmethod
+    def _cells(line: Line) -> tuple[str, ...]:
+        errors = (line.onset_error_us, line.restored_error_us)
+        verdict = "✓" if not line.misses else "✗ " + "; ".join(line.misses)
+        edges = ("–" if error is None else f"{error / 1e6:+.3f}" for error in errors)
+        return (line.fault, line.link, line.expected, line.judged, *edges, verdict)
+
+
+class Clock:
+    def __init__(self, bar: Progress | None) -> None:
+        self._bar = bar
+
+    def show(self, seconds: float, doing: str) -> None:
+        if self._bar:
+            self._bar.update(self._bar.task_ids[0], completed=seconds, doing=doing)
+            self._bar.refresh()

@@ -1,0 +1,54 @@
+"""kill -9 at random moments, of the collector and of agents, each started again at once: the statement must not change.
+
+An agent is left alone where its death would really change what can be known: near the edges of a fault on its own link, and
+while a fault lasts that only it can see. There the truth itself would be another.
+"""
+
+import random
+from collections.abc import Iterator
+
+from jinbao_lab.county import EVERYWHERE
+from jinbao_lab.faults import FAULTS
+from jinbao_lab.scenario import Fault, Scenario
+
+COLLECTOR = "collector"
+_AGENT_KILLS, _COLLECTOR_KILLS = 12, 5
+# Dead, started again, and three answers later: nothing may turn meanwhile.
+_CLEAR_MS = 6_000
+_OFF = frozenset({"power_cut", "agent_crash"})
+
+
+def kills(scenario: Scenario, seed: int) -> list[tuple[int, str]]:
+    """(milliseconds after the warm-up, what is killed), in order."""
+    chance = random.Random(seed)
+    found = [(chance.randrange(scenario.duration), COLLECTOR) for _ in range(_COLLECTOR_KILLS)]
+    agents = [*(f"a{one}" for one in scenario.county.townships), "centre"]
+    for _ in range(_AGENT_KILLS):
+        agent = chance.choice(agents)
+        taken = [at for at, who in found if who == agent]
+        moments = [at for at in range(0, scenario.duration, 100) if _may_die(scenario, agent, at) and _apart(at, taken)]
+        if moments:
+            found.append((chance.choice(moments) + chance.randrange(100), agent))
+    return sorted(found)
+
+
+def _apart(at: int, taken: list[int]) -> bool:
+    return all(abs(at - other) > 2 * _CLEAR_MS for other in taken)
+
+
+def _may_die(scenario: Scenario, agent: str, at: int) -> bool:
+    for fault in _faults_of(scenario, agent):
+        edges = [fault.at, fault.end, *(fault.at + one.until for one in fault.expect if one.until is not None)]
+        if any(-_CLEAR_MS < edge - at < 2 * _CLEAR_MS for edge in edges):
+            return False
+        only_it_sees = fault.kind in _OFF or not FAULTS[fault.kind].stands_in
+        if only_it_sees and fault.at <= at <= fault.end:
+            return False
+    return at > _CLEAR_MS
+
+
+def _faults_of(scenario: Scenario, agent: str) -> Iterator[Fault]:
+    """The faults it sees. The county's agent sees them all, and its own silence matters most where a township is silent too."""
+    for fault in scenario.fault:
+        if agent == "centre" or fault.on == EVERYWHERE or agent.removeprefix("a") in scenario.county.members(fault.on):
+            yield fault

@@ -1,0 +1,70 @@
+"""The loopback county's rungs: they answer, they go deaf without a word, and they hear again."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from jinbao_lab.county import County, Damage
+from jinbao_lab.loopback import Loopback
+from jinbao_lab.orders import Responders
+
+ADDRESSES = [f"127.77.{rung}.1" for rung in range(1, 5)]
+ASK_S = 0.2
+
+
+@pytest.fixture(params=["tcp", "http"])
+def rungs(request: pytest.FixtureRequest) -> Iterator[tuple[Responders, int]]:
+    responders = Responders(request.param)
+    yield responders, responders.listen(ADDRESSES)
+    responders.kill()
+
+
+def answers(address: str, port: int) -> bool:
+    """Whether a connection comes about within the time given; a refusal is an error."""
+    try:
+        with socket.create_connection((address, port), ASK_S):
+            return True
+    except TimeoutError:
+        return False
+
+
+def test_a_deaf_rung_answers_nothing_and_its_neighbours_do(rungs: tuple[Responders, int]) -> None:
+    responders, port = rungs
+    responders.set_deaf(ADDRESSES[:2])
+    assert [answers(address, port) for address in ADDRESSES] == [False, False, True, True]
+    responders.set_deaf(ADDRESSES[1:3])
+    assert [answers(address, port) for address in ADDRESSES] == [True, False, False, True]
+    responders.set_deaf([])
+    assert all(answers(address, port) for address in ADDRESSES)
+
+
+def test_a_server_that_is_stopped_refuses() -> None:
+    responders = Responders("http")
+    port = responders.listen(ADDRESSES)
+    responders.kill()
+    with pytest.raises(ConnectionRefusedError):
+        answers(ADDRESSES[0], port)
+
+
+def test_an_order_that_cannot_be_obeyed_is_an_error_not_a_wait() -> None:
+    responders = Responders("tcp")
+    with pytest.raises(RuntimeError, match="a responder ended on the order 'listen', exit code 1"):
+        responders.listen(["192.0.2.1"])
+
+
+def test_the_loopback_county_is_as_broken_as_its_drawing() -> None:
+    county, damage = County(("01", "05")), Damage()
+    ground = Loopback(county)
+    rungs = ground.build()
+    damage.add(nodes=["olt-2"])
+    ground.apply(damage)
+    dead = {rung for rung, target in rungs.township["05"].items() if "//" in target and not answers(*_address(target))}
+    assert dead == {"edge", "core", "app"}
+    assert all(answers(*_address(target)) for rung, target in rungs.township["01"].items() if "//" in target)
+    ground.close()
+
+
+def _address(target: str) -> tuple[str, int]:
+    host, port = target.split("//")[1].rstrip("/").split(":")
+    return host, int(port)
