@@ -17,6 +17,7 @@ from jinbao_reports.claims import NO_CLAIM, Claim, claim, tickets_of
 from jinbao_reports.common_events import CommonEvent, common_events
 from jinbao_reports.interval import FOREVER, Span, Spans, intersect, merge, subtract, total
 from jinbao_reports.measured import Measured
+from jinbao_reports.profiles import OutageRule, outage_rule
 from jinbao_reports.quality import Quality
 from jinbao_reports.service_time import Period, midnight_ms, parse_period, service_spans, validity
 from jinbao_reports.smoothing import Slice
@@ -27,7 +28,6 @@ from jinbao_reports.table import Verdict, class_of, party_of, verdict_of
 from jinbao_reports.timeline import Flap
 
 _FIRST_MARGIN_MS = 2 * DAY_MS
-_DEFAULT_N = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +45,8 @@ class Case:
         return self.contract.value.rule
 
     @property
-    def n(self) -> int:
-        return self.rule.n or _DEFAULT_N
+    def outage_rule(self) -> OutageRule:
+        return outage_rule(self.rule)
 
     def in_force(self) -> tuple[Link, ...]:
         """Links whose validity touches the period."""
@@ -145,10 +145,8 @@ def contract_in_force(contracts: Sequence[Document[Contract]], period: str) -> t
 
 def judge_samples(source: Reader, case: Case) -> Judgement:
     """From samples: state, then attribution, both on 24x7 time, then `judge`."""
-    if case.rule.profile != "default":
-        raise BadInput(f"rule.profile {case.rule.profile!r}: this version judges by the default profile only")
     measured, states = _settled(source, case)
-    return judge(County(measured, case.contract.value, case.n, case.in_force(), states, case.stated()), case)
+    return judge(County(measured, case.contract.value, case.outage_rule.n, case.in_force(), states, case.stated()), case)
 
 
 def judge(basis: Basis, case: Case) -> Judgement:
@@ -165,7 +163,7 @@ def _settled(source: Reader, case: Case) -> tuple[Measured, dict[str, LinkState]
     while True:
         window = start - margin, min(end + margin, until)
         measured = Measured(source, case.links, case.rule.wait, window)
-        states = {link.code: link_state(measured, link.code, case.contract.value, case.n) for link in case.in_force()}
+        states = {link.code: link_state(measured, link.code, case.contract.value, case.outage_rule) for link in case.in_force()}
         if all(_settles(state, case.period.span) for state in states.values()) or _all_read(source, measured, until):
             return measured, states
         margin *= 8

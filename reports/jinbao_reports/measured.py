@@ -8,11 +8,12 @@ import numpy as np
 
 from jinbao_agent.sample import Event
 from jinbao_collector.series import Ints, Series
-from jinbao_collector.store import Reader
+from jinbao_collector.store import Reader, SeriesKey
 from jinbao_config.links import ALL_LINKS, COUNTY_SITE_TARGETS, TOWNSHIP_TARGETS, Links
 from jinbao_reports.clock_steps import restamp, steps_of
 from jinbao_reports.interval import FOREVER, Span, Spans, merge
-from jinbao_reports.timeline import Bools, Flap, Results, Timeline, hysteresis, is_refusal, results, sent
+from jinbao_reports.profiles import OutageRule
+from jinbao_reports.timeline import Bools, Results, Timeline, hysteresis, is_refusal, results, sent, windows
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +182,13 @@ class Measured:
             targets = declared.targets if vantage == "township" else declared.seen_from_county()
         return targets[target].host if target in targets else ""
 
-    def timeline(self, link: str, vantage: str, target: str, n: int) -> tuple[Timeline, tuple[Flap, ...]]:
-        return hysteresis(self.rung(link, vantage, target).results, n)
+    def judged(self, key: SeriesKey, rule: OutageRule) -> Results:
+        """What the rule looks at: the samples, or their windows."""
+        samples = self.rung(*key).results
+        return samples if rule.dt is None or rule.c is None else windows(samples, rule.dt, rule.c)
+
+    def timeline(self, key: SeriesKey, rule: OutageRule) -> Timeline:
+        return hysteresis(self.judged(key, rule), rule.n)
 
     def township(self, link: str) -> AgentLife:
         return self._life(link, "township", TOWNSHIP_TARGETS)

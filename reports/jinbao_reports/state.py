@@ -8,17 +8,22 @@ from jinbao_config.contract import Contract, SeriesName
 from jinbao_config.links import ALL_LINKS
 from jinbao_reports.interval import Spans, complement, intersect, subtract, total, union
 from jinbao_reports.measured import Measured
-from jinbao_reports.timeline import NOTHING_KNOWN, Flap, Timeline
+from jinbao_reports.profiles import OutageRule
+from jinbao_reports.timeline import NOTHING_KNOWN, Flap, Timeline, failed_runs
 
 
 @dataclass(frozen=True, slots=True)
 class LinkState:
-    """Whether a link and its service were up. `givers` says which series decided where; no `service`: none is probed."""
+    """Whether a link and its service were up. `givers` says which series decided where; no `service`: none is probed.
+
+    `bad_windows` are the runs of bad windows inside UP time, where the rule looks at windows.
+    """
 
     link: Timeline
     service: Timeline | None
     givers: tuple[tuple[Spans, SeriesKey], ...]
     flaps: tuple[Flap, ...]
+    bad_windows: tuple[Flap, ...] | None = None
 
     def user(self) -> Timeline:
         """Up only where the link and the service are; down where either is."""
@@ -42,16 +47,19 @@ class Outage:
         return f"{self.link}-{self.onset}"
 
 
-def link_state(measured: Measured, link: str, contract: Contract, n: int) -> LinkState:
+def link_state(measured: Measured, link: str, contract: Contract, rule: OutageRule) -> LinkState:
     """The reference where it is known, else the substitute where the county's own gw and ce are not down."""
     reference, substitute = _key(link, contract.state.reference), _key(link, contract.state.substitute)
-    first, flaps = measured.timeline(*reference, n)
-    second, _ = measured.timeline(*substitute, n)
-    site_down = union(*(measured.timeline(ALL_LINKS, "county", rung, n)[0].down for rung in ("gw", "ce")))
+    first, second = measured.timeline(reference, rule), measured.timeline(substitute, rule)
+    site_down = union(*(measured.timeline((ALL_LINKS, "county", rung), rule).down for rung in ("gw", "ce")))
     usable = intersect(first.unknown, complement(site_down))
-    link_timeline = Timeline(union(first.up, intersect(second.up, usable)), union(first.down, intersect(second.down, usable)))
+    samples = measured.rung(*reference).results
     return LinkState(
-        link_timeline, _service(measured, link, contract, n), ((first.known, reference), (first.unknown, substitute)), flaps
+        link=Timeline(union(first.up, intersect(second.up, usable)), union(first.down, intersect(second.down, usable))),
+        service=_service(measured, link, contract, rule),
+        givers=((first.known, reference), (first.unknown, substitute)),
+        flaps=failed_runs(samples, first.up),
+        bad_windows=None if rule.dt is None else failed_runs(measured.judged(reference, rule), first.up),
     )
 
 
@@ -59,9 +67,9 @@ def _key(link: str, name: SeriesName) -> SeriesKey:
     return link, name.vantage, name.target
 
 
-def _service(measured: Measured, link: str, contract: Contract, n: int) -> Timeline | None:
+def _service(measured: Measured, link: str, contract: Contract, rule: OutageRule) -> Timeline | None:
     service = _key(link, contract.state.service)
-    return measured.timeline(*service, n)[0] if service in measured.names else None
+    return measured.timeline(service, rule) if service in measured.names else None
 
 
 def outages(link: str, scope: str, timeline: Timeline) -> Iterator[Outage]:

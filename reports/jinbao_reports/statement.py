@@ -13,6 +13,7 @@ from jinbao_reports.group import group
 from jinbao_reports.interval import Span, Spans, contains, intersect, subtract, total
 from jinbao_reports.judge import JudgedOutage, Judgement, LinkJudgement, Part
 from jinbao_reports.notation import Writer, exact, milliseconds, ratio, seconds
+from jinbao_reports.profiles import OutageRule
 from jinbao_reports.quality import Quality
 from jinbao_reports.slices import shown_slices
 from jinbao_reports.stated import Exclusion
@@ -57,14 +58,14 @@ def statement(judgement: Judgement, inputs: Mapping[str, str], flaws: Iterable[F
 
 
 def _profile(judgement: Judgement) -> Json:
-    case, contract = judgement.case, judgement.case.contract.value
+    case, contract, rule = judgement.case, judgement.case.contract.value, judgement.case.outage_rule
     return {
-        "name": case.rule.profile,
+        "name": rule.name,
         "T": seconds(case.links.interval(contract.state.reference.target)),
-        "n": case.n,
-        "dt": seconds(case.rule.dt),
-        "C": exact(case.rule.c),
-        "p": case.rule.p,
+        "n": rule.n,
+        "dt": seconds(rule.dt),
+        "C": exact(rule.c),
+        "p": rule.p,
         "W": seconds(case.rule.wait),
         "mode": contract.mode,
         "clock_start": contract.clock_start,
@@ -107,8 +108,7 @@ def _link(judged: LinkJudgement, judgement: Judgement, write: Writer) -> Json:
         "outages": [_outage(found, judged, judgement, write) for found in judged.outages],
         "unknown_spans": _unknown_spans(judged, write),
         "flaps": _flaps(judged.flaps, judged.in_force),
-        "hli": None,
-        "chli_runs": None,
+        **_high_loss(judged, judgement.case.outage_rule),
         **_quality(judged.quality),
         "metrics": _metrics(judged, judgement.case.period.span, denominator),
         "allowance": _allowance(sla.allowance_ms(contract, denominator), sums.counted),
@@ -198,6 +198,14 @@ def _flaps(flaps: Sequence[Flap], in_force: Spans) -> Json:
         "samples": sum(contains(in_force, at) for flap in flaps for at in flap.instants),
         "seconds": seconds(sum(total(intersect(flap.holds, in_force)) for flap in flaps)),
     }
+
+
+def _high_loss(judged: LinkJudgement, rule: OutageRule) -> Json:
+    """Bad windows inside available time, and the runs of at least p of them (MEF 10.3); None where no windows are judged."""
+    if judged.state.bad_windows is None:
+        return {"hli": None, "chli_runs": None}
+    runs = [[at for at in run.instants if contains(judged.in_force, at)] for run in judged.state.bad_windows]
+    return {"hli": sum(map(len, runs)), "chli_runs": rule.p and sum(len(run) >= rule.p for run in runs)}
 
 
 def _quality(quality: Quality) -> Json:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +35,7 @@ NOTHING_KNOWN = Timeline((), ())
 
 @dataclass(frozen=True, slots=True)
 class Flap:
-    """A run of failures too short to be declared. Instants of its failed samples and the ends of their holds, milliseconds."""
+    """A run of failures too short to be declared: the instants of its failed results, and their holds, milliseconds."""
 
     holds: Spans
     instants: tuple[int, ...]
@@ -97,8 +98,23 @@ class _Run:
     filler: int
 
 
-def hysteresis(samples: Results, n: int) -> tuple[Timeline, tuple[Flap, ...]]:
-    """The timeline after n consecutive results, back-dated both ways, and the flaps inside its UP time.
+def windows(samples: Results, dt: int, worst: Fraction) -> Results:
+    """Windows of dt, aligned to the epoch, as results: bad where more than `worst` of the samples failed (R2.5).
+
+    A window with fewer than half of the samples it should have is absent, and so is unknown.
+    """
+    if not len(samples):
+        return samples
+    starts, first, sent = np.unique(samples.at // dt, return_index=True, return_counts=True)
+    lost = np.add.reduceat((~samples.ok).astype(np.int64), first)
+    measured = 2 * sent * samples.interval[first] >= dt
+    at = (starts * dt)[measured]
+    good = lost * worst.denominator <= sent * worst.numerator
+    return Results(at, good[measured], at + dt, np.full(len(at), dt))
+
+
+def hysteresis(samples: Results, n: int) -> Timeline:
+    """The timeline after n consecutive results, back-dated both ways.
 
     The machine runs twice, with every gap filled by failures (F), then by successes (S); where both agree the state is
     known. An instant outside every hold is never known, however the runs agree.
@@ -109,8 +125,7 @@ def hysteresis(samples: Results, n: int) -> tuple[Timeline, tuple[Flap, ...]]:
     for run, low, high in zip(runs, pessimist, optimist, strict=True):
         if low == high:
             spans[low].append((int(samples.at[run.first]), int(samples.held[run.last])))
-    timeline = Timeline(merge(spans[True]), merge(spans[False]))
-    return timeline, tuple(_flaps(samples, runs, [low and high for low, high in zip(pessimist, optimist, strict=True)]))
+    return Timeline(merge(spans[True]), merge(spans[False]))
 
 
 def _runs(samples: Results) -> Iterator[_Run]:
@@ -150,21 +165,14 @@ def _stretches(runs: list[_Run], n: int, *, filler_ok: bool) -> Iterator[tuple[b
     yield ok, count + (n if ok == filler_ok else 0), members
 
 
-def _flaps(samples: Results, runs: list[_Run], up: list[bool]) -> Iterator[Flap]:
-    """Failed runs inside UP time; a gap without a success between does not split one (R9)."""
-    failed: list[_Run] = []
-    for run, is_up in zip(runs, up, strict=True):
-        if is_up and not run.ok:
-            failed.append(run)
-        elif failed:
-            yield _flap(samples, failed)
-            failed = []
-    if failed:
-        yield _flap(samples, failed)
-
-
-def _flap(samples: Results, runs: list[_Run]) -> Flap:
-    return Flap(
-        merge((int(samples.at[run.first]), int(samples.held[run.last])) for run in runs),
-        tuple(int(at) for run in runs for at in samples.at[run.first : run.last + 1]),
+def failed_runs(samples: Results, up: Spans) -> tuple[Flap, ...]:
+    """Runs of failures inside UP time; a gap without a success between does not split one (R9)."""
+    edges = np.array([edge for span in up for edge in span], np.int64)
+    inside = np.searchsorted(edges, samples.at, "right") % 2 == 1
+    failed = np.flatnonzero(inside & ~samples.ok)
+    successes_before = np.cumsum(samples.ok)[failed]
+    runs = np.split(failed, np.flatnonzero(np.diff(successes_before)) + 1) if len(failed) else []
+    return tuple(
+        Flap(merge(zip(samples.at[run].tolist(), samples.held[run].tolist(), strict=True)), tuple(samples.at[run].tolist()))
+        for run in runs
     )

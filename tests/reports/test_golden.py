@@ -314,3 +314,47 @@ def test_g25_the_same_late_answer_is_lost_or_not_by_w(county: County, compute: C
     patient = compute("2021-04-10")
     assert patient.seconds("counted") == 0
     assert patient.link()["latency"]["p99"] == 2400.0
+
+
+def test_g13_the_choice_of_definition_alone_moves_the_same_data(county: County, compute: Compute) -> None:
+    """30 x (failed, answered, answered) at 10 s, beginning at a full minute."""
+    county.step = 10
+    county.series("2021-04-10 09:00", "2021-04-10 10:00")
+    for index in range(90):
+        minute, second = divmod(index * 10, 60)
+        county.sample(at(f"2021-04-10 10:{minute:02d}:{second:02d}"), "lost" if index % 3 == 0 else "reply")
+    county.series("2021-04-10 10:15", "2021-04-10 11:00")
+    down = {profile: compute("2021-04-10", "--profile", profile) for profile in ("default", "mef", "y1540-2011", "y1540-2016")}
+    assert {name: made.seconds("counted") for name, made in down.items()} == {
+        "default": 0,
+        "mef": 0,
+        "y1540-2011": 0,
+        "y1540-2016": 900,
+    }
+    assert (down["mef"].link()["hli"], down["mef"].link()["chli_runs"]) == (30, 0)
+    assert down["default"].link()["flaps"]["count"] == 30
+    assert down["y1540-2016"].json["profile"]["C"] == "1/5"
+
+
+def test_g15_ten_consecutive_bad_windows_turn_and_ten_good_ones_turn_back(county: County, compute: Compute) -> None:
+    county.step = 1
+    county.contract += '\n[rule]\nprofile = "mef"\ndt = "1s"\nn = 10\n'
+    county.series("2021-04-10 09:59:30", "2021-04-10 10:00:40")
+    bad = [*range(5, 20), *range(25, 27)]
+    county.samples = [
+        row.replace("reply,20000", "lost,") if index - 30 in bad else row for index, row in enumerate(county.samples)
+    ]
+    made = compute("2021-04-10")
+    assert made.seconds("counted") == 22
+    assert made.outages()[0]["onset"] == "2021-04-10T10:00:05+08:00"
+    assert made.link()["hli"] == 0
+
+
+@pytest.mark.parametrize(("period", "counted"), [("2021-04", 50), ("2021-05", 120)])
+def test_g17_the_state_at_a_period_edge_needs_the_look_ahead(
+    county: County, compute: Compute, period: str, counted: int
+) -> None:
+    county.step = 10
+    county.contract += '\n[rule]\nprofile = "mef"\n'
+    county.series("2021-04-30 22:00", "2021-05-01 02:00", down=[("2021-04-30 23:59:10", "2021-05-01 00:02")])
+    assert compute(period).seconds("counted") == counted

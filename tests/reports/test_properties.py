@@ -124,7 +124,7 @@ def test_sets_of_time_obey_the_laws_of_sets(left: list[tuple[int, int]], right: 
 @given(marks)
 def test_up_and_down_never_overlap_and_stay_inside_the_holds(signs: str) -> None:
     samples = results_of(signs)
-    timeline, _ = hysteresis(samples, 3)
+    timeline = hysteresis(samples, 3)
     held = merge(zip(samples.at.tolist(), samples.held.tolist(), strict=True))
     assert not intersect(timeline.up, timeline.down)
     assert subtract(timeline.known, held) == ()
@@ -135,8 +135,8 @@ def test_what_is_known_stays_so_however_the_gaps_would_have_come_out(signs: str,
     ends = st.text("of", min_size=3, max_size=6)
     before, after = data.draw(ends), data.draw(ends)
     filled = "".join(data.draw(st.sampled_from("of")) if sign in ".n" else sign for sign in signs)
-    known, _ = hysteresis(results_of(signs), 3)
-    complete, _ = hysteresis(results_of(before + filled + after), 3)
+    known = hysteresis(results_of(signs), 3)
+    complete = hysteresis(results_of(before + filled + after), 3)
     early = len(before) * T
     assert subtract(tuple((start + early, end + early) for start, end in known.up), complete.up) == ()
     assert subtract(tuple((start + early, end + early) for start, end in known.down), complete.down) == ()
