@@ -154,7 +154,7 @@ class Neighbour(threading.Thread):
         self.ready = threading.Event()
 
     def release(self) -> None:
-        """Whatever is held is out when this returns."""
+        """What is held, at least one answer, is out when this returns."""
         self._mouth.send(b"r")
         self._mouth.recv(1)
 
@@ -173,6 +173,8 @@ class Neighbour(threading.Thread):
                 elif self._orders.recv(1) == b"s":
                     return
                 else:
+                    while not self._held:
+                        self._hear(ear.recv(4096))
                     self._speak_up()
 
     def _hear(self, packet: bytes) -> None:

@@ -166,7 +166,7 @@ async def _synced_soon() -> bool:
 
 _TFD_NONBLOCK_CLOEXEC = 0o4000 | 0o2000000
 _TFD_ABSTIME_CANCEL_ON_SET = 1 | 2
-_NEVER_S = 2**31 - 1  # fits a 32-bit time_t; should it come, the watch compares once and goes on
+_NEVER_S = 2**40 if struct.calcsize("l") == 8 else 2**31 - 1  # as far as this machine's time_t reaches
 
 
 def _cancelled_on_set() -> int | None:

@@ -176,8 +176,8 @@ class Echoes:
         self._stats["clock_stepped"] += 1
         most = self._clock.boottime_us() - flight.mono_us
         for rtt_us in (by_boottime, stamp - flight.sent_us):
-            if 0 <= rtt_us <= most:
-                return rtt_us
+            if -_STEPPED_US < rtt_us <= most:  # a little below 0 is the clocks' rounding
+                return max(rtt_us, 0)
         return most
 
     def _drain_errors(self) -> None:

@@ -69,7 +69,7 @@ class Conversation:
         await self._writable()
         code = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         elapsed = self._clock.boottime_us() - began
-        if code:
+        if code not in (0, errno.ECONNRESET):  # reset means: after it was established, so the connect itself went well
             raise Ended(self._failure(code))
         info = tcp_info(self._sock)
         if info.state == _SYN_SENT:
