@@ -20,7 +20,9 @@ from typing import Any
 import pytest
 
 from jinbao_reports import words
-from jinbao_reports.render import StatementError, blocks, charts, figures, fonts, month_words, render_month, statement_bytes
+from jinbao_reports.render import blocks, charts, figures, fonts, month_words
+from jinbao_reports.render.month import render_month, statement_bytes
+from jinbao_reports.render.node import StatementError
 from jinbao_reports.render.report import CLASSED, read_report
 from jinbao_reports.render.time_axis import ticks
 from jinbao_reports.table import CAUSES
@@ -235,7 +237,7 @@ def test_another_process_clock_zone_and_language_give_the_same_bytes(
 ) -> None:
     program = (
         "import json, pathlib, sys\n"
-        "from jinbao_reports.render import render_month\n"
+        "from jinbao_reports.render.month import render_month\n"
         "render_month(json.loads(pathlib.Path(sys.argv[1]).read_text(encoding='utf-8')), pathlib.Path(sys.argv[2]), 'zh')\n"
     )
     surroundings = os.environ | {"TZ": "America/St_Johns", "LANG": "C", "PYTHONHASHSEED": "7", "PYTHONUTF8": "1"}
@@ -464,3 +466,8 @@ def test_the_statements_here_are_what_their_maker_makes() -> None:
     assert sorted(maker.STATEMENTS) == NAMES
     for name, make in maker.STATEMENTS.items():
         assert (HERE / f"{name}.json").read_text(encoding="utf-8") == maker.written(make())
+
+
+def test_only_a_page_loads_matplotlib_and_typst() -> None:
+    program = "import sys, jinbao_reports.commands; sys.exit(bool({'matplotlib', 'typst'} & set(sys.modules)))"
+    subprocess.run([sys.executable, "-c", program], check=True)

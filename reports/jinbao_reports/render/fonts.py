@@ -1,14 +1,17 @@
 """The fonts of the documents: Noto Sans SC and Serif SC (OFL-1.1) from the package `pylopdf-fonts-zh-cn`, never the system's.
 
 A machine without Chinese fonts prints the same page as one with many, so a document can be reproduced byte for byte.
+Matplotlib reads the fonts and takes half a second to load, so it is loaded by the first page, not by every command.
 """
 
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pylopdf_fonts_zh_cn
-from matplotlib import font_manager
-from matplotlib.ft2font import FT2Font
+
+if TYPE_CHECKING:
+    from matplotlib.ft2font import FT2Font
 
 SANS, SERIF = "Noto Sans SC", "Noto Serif SC"
 GETA = "〓"  # the printer's mark for a character the type case does not hold
@@ -20,25 +23,29 @@ def folder() -> Path:
 
 @cache
 def register_with_matplotlib() -> None:
+    from matplotlib import font_manager
+
     font_manager.fontManager.addfont(str(pylopdf_fonts_zh_cn.sans_path()))
 
 
 @cache
 def _characters() -> frozenset[str]:
     """What both fonts can draw: a name stands in the chart (Sans) and in the text (Serif)."""
-    maps = (FT2Font(str(path)).get_charmap() for path in (pylopdf_fonts_zh_cn.sans_path(), pylopdf_fonts_zh_cn.serif_path()))
+    maps = (_open(path).get_charmap() for path in (pylopdf_fonts_zh_cn.sans_path(), pylopdf_fonts_zh_cn.serif_path()))
     sans, serif = (frozenset(chr(code) for code in charmap) for charmap in maps)
     return sans & serif
 
 
 @cache
-def _sans() -> FT2Font:
-    return FT2Font(str(pylopdf_fonts_zh_cn.sans_path()))
+def _open(path: Path) -> "FT2Font":
+    from matplotlib.ft2font import FT2Font
+
+    return FT2Font(str(path))
 
 
 def width(text: str, size: float) -> float:
     """How wide a line of the Sans stands at this size, both in points."""
-    font = _sans()
+    font = _open(pylopdf_fonts_zh_cn.sans_path())
     font.set_size(size, 72)
     font.set_text(text)
     return float(font.get_width_height()[0]) / 64

@@ -74,7 +74,7 @@ def _document(report: Report, digest: str, pictures: list[str], lang: str) -> di
         "title": f"{name} {when}",
         "author": report.contract.customer,
         "description": month_words.TITLE["description"].to(lang),
-        "running_head": f"{report.contract.title}　{name}　{when}",
+        "running_head": "　".join(filter(None, (report.contract.title, name, when))),
         "over_title": report.contract.title,
         "title_line": name,
         "under_title": when,

@@ -50,7 +50,7 @@ PLACEHOLDER: Catalogue = {
 CONCLUSION: Catalogue = {
     "verdicts": Text(
         "本期考核线路{links}条，目标可用率{target}：达标{pass}条，未达标{fail}条，证据不足{inconclusive}条，无数据{no_data}条。",
-        "Links judged: {links}, target {target}. Met: {pass}; not met: {fail}; not established: {inconclusive}; "
+        "Links judged: {links}, target {target}. Met: {pass}; not met: {fail}; inconclusive: {inconclusive}; "
         "no data: {no_data}. ",
     ),
     "mean": Text(
@@ -77,7 +77,7 @@ CONCLUSION: Catalogue = {
     ),
     "inconclusive": Text(
         "{name}：证据不足，可用率在{low}与{high}之间（{open}）。",
-        "{name}: not established, availability between {low} and {high} ({open}).",
+        "{name}: inconclusive, availability between {low} and {high} ({open}).",
     ),
     "open_disputed": Text("争议{seconds}", "disputed {seconds}"),
     "open_unknown": Text("无数据{seconds}", "no data {seconds}"),
@@ -177,7 +177,7 @@ NOTES: Catalogue = {
         "下限把无数据和争议时间全部算作中断，上限全部算作正常；下限达到目标为达标，上限低于目标为未达标，否则为证据不足。"
         "标†者，起止时刻的探测误差足以改变结论。",
         "Low takes all unmeasured and disputed time as down, high takes it as up. Low reaching the target is met, high below "
-        "it is not met, anything else is not established. †: the edge error could change the verdict.",
+        "it is not met, anything else is inconclusive. †: the edge error could change the verdict.",
     ),
     "no_outages": Text("本期没有记录到此类中断。", "None was recorded in the period."),
     "no_outages_unmeasured": Text(

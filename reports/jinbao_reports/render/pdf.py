@@ -8,8 +8,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import typst
-
 from jinbao_reports.render import fonts
 
 TEMPLATE = "document.typ"
@@ -46,6 +44,8 @@ def make_pdf(document: Mapping[str, Any], pictures: Mapping[str, bytes], at: dat
 
 
 def _compile(root: Path, at: datetime) -> bytes:
+    import typst  # the compiler is 80 MB; only a document needs it
+
     try:
         return typst.compile(
             root / TEMPLATE,
