@@ -5,12 +5,14 @@ Exact fractions are compared; the printed percentages of the notes are cut to 6 
 
 import random
 from collections.abc import Callable
+from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from county import FIRST, County, Statement, at
+from jinbao_reports.cli import main
 
 TWELVE = tuple(f"5104221{number:02d}" for number in (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11))
 APRIL = ("2021-04-01 00:00", "2021-05-01 00:00")
@@ -358,3 +360,112 @@ def test_g17_the_state_at_a_period_edge_needs_the_look_ahead(
     county.contract += '\n[rule]\nprofile = "mef"\n'
     county.series("2021-04-30 22:00", "2021-05-01 02:00", down=[("2021-04-30 23:59:10", "2021-05-01 00:02")])
     assert compute(period).seconds("counted") == counted
+
+
+def test_g26_a_clock_step_is_undone_through_the_monotonic_clock(county: County, compute: Compute) -> None:
+    """The clock was an hour fast until seq 30, then synchronised; seq 40-44 were lost."""
+    county.step = 10
+    start = at("2021-04-10 10:00")
+    for seq in range(100):
+        fast = timedelta(hours=1) if seq < 30 else timedelta(0)
+        county.sample(
+            start + timedelta(seconds=10 * seq) + fast,
+            "lost" if 40 <= seq <= 44 else "reply",
+            seq=seq,
+            mono=seq * 10_000_000_000,
+        )
+    county.event("2021-04-10 10:05", "clock_step", detail=f"delta_ms=-3600000;synced=1;mono_ns={295 * 10**9}")
+    made = compute("2021-04-10T10:00:00+08:00/2021-04-10T10:16:40+08:00")
+    assert made.seconds("unknown") == 0
+    (outage,) = made.outages()
+    assert (outage["seconds"], outage["onset"], outage["suspect"]) == (50, "2021-04-10T10:06:40+08:00", False)
+
+
+def test_g26_an_outage_made_of_restamped_samples_is_suspect(county: County, compute: Compute) -> None:
+    county.step = 10
+    start = at("2021-04-10 10:00")
+    for seq in range(100):
+        fast = timedelta(hours=1) if seq < 50 else timedelta(0)
+        outcome = "lost" if 20 <= seq <= 24 else "reply"
+        county.sample(start + timedelta(seconds=10 * seq) + fast, outcome, seq=seq, mono=seq * 10_000_000_000)
+    county.event("2021-04-10 10:08:20", "clock_step", detail=f"delta_ms=-3600000;synced=1;mono_ns={495 * 10**9}")
+    (outage,) = compute("2021-04-10").outages()
+    assert (outage["seconds"], outage["onset"], outage["suspect"]) == (50, "2021-04-10T10:03:20+08:00", True)
+
+
+def test_g28_a_leap_second_does_not_exist_in_posix_time(county: County, compute: Compute) -> None:
+    county.step = 5
+    county.series("2017-01-01 07:59", "2017-01-01 08:01", down=[("2017-01-01 07:59:50", "2017-01-01 08:00:05")])
+    made = compute("2017-01-01")
+    assert made.json["period"]["seconds"] == 86400
+    assert made.outages()[0]["seconds"] == 15
+
+
+def test_g33_variation_is_taken_only_over_pairs_without_a_loss_between(county: County, compute: Compute) -> None:
+    for minute, delay in enumerate((20, 22, 21, 30, None, 23, 20)):
+        outcome = "lost" if delay is None else "reply"
+        county.sample(at(f"2021-04-10 10:0{minute}"), outcome, rtt="" if delay is None else delay * 1000)
+    link = compute("2021-04-10").link()
+    assert link["ipdv"]["mean_abs"] == 3.75
+    assert round(link["ipdv"]["j"], 4) == 0.8728
+    assert link["loss"] == {"sent": 7, "lost": 1, "ratio": pytest.approx(1 / 7)}
+    assert (link["latency"]["min"], link["latency"]["median"], link["latency"]["p99"]) == (20.0, 21.5, 30.0)
+
+
+@pytest.mark.parametrize(
+    ("day", "down", "counted"),
+    [
+        ("2021-05-08", ("2021-05-08 10:00", "2021-05-08 10:30"), 1800),
+        ("2021-05-03", ("2021-05-03 10:00", "2021-05-03 10:30"), 0),
+        ("2021-04-12", ("2021-04-12 11:45", "2021-04-12 13:45"), 1800),
+        ("2021-04-12/2021-04-14", ("2021-04-12 16:30", "2021-04-13 09:20"), 3000),
+    ],
+)
+def test_g34_only_legal_working_hours_count(
+    county: County, compute: Compute, day: str, down: tuple[str, str], counted: int
+) -> None:
+    county.contract += '\n[service_hours]\ndays = "legal_workdays"\nspans = ["09:00-12:00", "13:30-17:00"]\n'
+    county.series("2021-04-12 00:00", "2021-04-14 00:00", down=[down]).series(
+        "2021-05-03 00:00", "2021-05-04 00:00", down=[down]
+    )
+    county.series("2021-05-08 00:00", "2021-05-09 00:00", down=[down])
+    made = compute(day)
+    assert made.seconds("counted") == counted
+    assert [outage["counted"] for outage in made.outages()] == [counted]
+
+
+def test_g34_the_legal_year_2021_has_250_workdays(county: County, compute: Compute) -> None:
+    county.contract += '\n[service_hours]\ndays = "legal_workdays"\nspans = ["09:00-12:00", "13:30-17:00"]\n'
+    county.series("2021-04-12 00:00", "2021-04-12 01:00")
+    made = compute("2021")
+    assert made.seconds("service") == 250 * 23400 == 5850000
+
+
+def test_g34_a_year_without_a_published_calendar_raises(county: County, capsys: pytest.CaptureFixture[str]) -> None:
+    county.contract += '\n[service_hours]\ndays = "legal_workdays"\n'
+    county.series("2021-04-12 00:00", "2021-04-12 01:00")
+    assert main(["compute", *county.write(), "--period", "2049"]) == 2
+    assert "no legal calendar is known for 2049" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("reported", "counted", "state"),
+    [
+        (None, 0, "missing"),
+        ("2021-04-15 10:00", 300, "in_time"),
+        ("2021-04-15 10:00:01", 0, "late"),
+        ("2021-04-10 09:51", 300, "in_time"),
+    ],
+)
+def test_g36_a_fault_not_reported_in_time_is_unclaimed(
+    county: County, compute: Compute, reported: str | None, counted: int, state: str
+) -> None:
+    county.contract += '\nclaim_window = "5d"\n'
+    county.series("2021-04-01 00:00", "2021-05-01 00:00", down=[("2021-04-10 10:00", "2021-04-10 10:05")])
+    if reported:
+        county.entry(id="T1", kind="ticket", link=FIRST, number="GD-1", reported_at=reported)
+    made = compute("2021-04")
+    assert (made.seconds("counted"), made.seconds("unclaimed")) == (counted, 300 - counted)
+    assert made.outages()[0]["claim_state"] == state
+    assert made.exact("user_high") == 1 - Fraction(300, 2592000)
+    assert made.exact("low") == 1 - Fraction(counted, 2592000)
