@@ -23,6 +23,7 @@ log = logging.getLogger("jinbao_collector")
 _BODY_S = 30.0
 _ENROL_BYTES = 64 * 1024
 _DAY_CHECK_S = 20.0
+_DRAINED = 8
 
 
 def make_app(centre: Centre) -> Starlette:
@@ -99,13 +100,18 @@ async def get_metrics(centre: Centre, request: Request) -> Response:
 
 
 async def _body(request: Request, most: int) -> bytes:
-    """Reads little more than allowed, so that the caller sees it is too long. Raises Refused."""
-    data = bytearray()
+    """Keeps little more than allowed, so that the caller sees it is too long. Raises Refused.
+
+    The rest is read and dropped, within reason: a sender that is still writing would not see its answer.
+    """
+    data, length = bytearray(), 0
     try:
         async with asyncio.timeout(_BODY_S):
             async for chunk in request.stream():
-                data += chunk
-                if len(data) > most:
+                length += len(chunk)
+                if len(data) <= most:
+                    data += chunk
+                elif length > _DRAINED * most:
                     break
     except TimeoutError:
         raise Refused(408, "slow", f"the request took longer than {_BODY_S:.0f} s") from None

@@ -1,5 +1,6 @@
 """The serving collector put together: which parts there are and what they are given."""
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -89,39 +90,44 @@ class Centre:
     def __init__(self, place: Place, now_ms: Callable[[], int]) -> None:
         """Raises AlreadyServing, AuthorityError, JournalError, LedgerError, ConfigError or OSError, each saying what to do."""
         self.place, self.now_ms = place, now_ms
+        self._making = threading.Lock()
         home = place.home
         self.authority = Authority.load(home.keys)
         if files := exposed(home.keys):
             raise AuthorityError(f"{files[0]}: others may read this secret; run `chmod 600 {files[0]}`")
-        self._lock = _hold(home.lock)
-        self.ledger = Ledger(home.ledger)
+        with contextlib.ExitStack() as opened:
+            self._open(home, opened)
+            self._opened = opened.pop_all()
+
+    def _open(self, home: Home, opened: contextlib.ExitStack) -> None:
+        """In the order in which one part needs another; closed in the other order."""
+        opened.callback(os.close, _hold(home.lock))
+        self.ledger = opened.enter_context(Ledger(home.ledger))
         self.ledger.verify()
         self.roster = LiveRoster(self.ledger)
         self.declare()
         self.enrolment = Enrolment(self.ledger, self.authority)
-        self.manifests = Manifests(home.manifests, home.journal, place.zone)
+        self.manifests = Manifests(home.manifests, home.journal, self.place.zone)
         self.metrics = Metrics()
         self.ring = RefusedRing(home.refused)
-        self.journal = Journal(home.journal, self.authority.signing, self.roster, place.zone)
+        opened.callback(self.ring.close)
+        self.journal = Journal(home.journal, self.authority.signing, self.roster, self.place.zone)
+        opened.callback(self.journal.close)
         self.intake = Intake(
             self.journal,
             self.roster,
             self.authority.signing,
-            place.config.refuse,
+            self.place.config.refuse,
             self.ring,
             self.metrics,
             self.manifests.latest_hash,
             last_heard(home.journal),
-            now_ms,
+            self.now_ms,
         )
         self.metrics.watch(self._gauges)
-        self._making = threading.Lock()
 
     def close(self) -> None:
-        self.journal.close()
-        self.ring.close()
-        self.ledger.close()
-        os.close(self._lock)
+        self._opened.close()
 
     def __enter__(self) -> "Centre":
         return self
