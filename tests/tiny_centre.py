@@ -11,6 +11,7 @@ import ipaddress
 import json
 import secrets
 import ssl
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -126,7 +127,7 @@ class TinyCentre:
     def open(self) -> Iterator["TinyCentre"]:
         """Serves on a free loopback port while it lasts, the same one when it is opened again."""
         port = int(self.url.rpartition(":")[2]) if self.url else 0
-        server = ThreadingHTTPServer(("127.0.0.1", port), _handler(self))
+        server = _Server(("127.0.0.1", port), _handler(self))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self._chain_file)
         server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -139,6 +140,13 @@ class TinyCentre:
             server.shutdown()
             thread.join()
             server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """An agent that hangs up on an endless answer is in its right; anything else is told."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 def signed_by_another(centre: TinyCentre, reply: Reply) -> Reply:
