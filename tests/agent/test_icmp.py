@@ -1,6 +1,7 @@
 """The shared ICMP sockets on loopback, where every address of 127/8 answers and nothing is ever lost."""
 
 import asyncio
+import resource
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
@@ -218,6 +219,25 @@ def test_an_agent_without_any_right_needs_ping_sockets(ping_sockets: bool, outco
             inside.allow_ping_sockets()
         inside.drop_rights()
         assert inside.run(play) == [outcome] * 2
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("ping_sockets", [True, False])
+def test_without_file_descriptors_nothing_is_asked_and_the_reason_is_the_true_one(ping_sockets: bool) -> None:
+    async def play() -> str:
+        async with Prober() as prober:
+            soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+            try:
+                return (await prober.probe(HOME, 1.0)).outcome
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    with namespace() as inside:
+        if ping_sockets:
+            inside.allow_ping_sockets()
+            inside.drop_rights()
+        assert inside.run(play) == "not_sent:EMFILE"
 
 
 def test_every_outcome_is_a_token_the_collector_knows() -> None:

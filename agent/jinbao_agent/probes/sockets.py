@@ -29,6 +29,7 @@ _IP_RECVERR, _IPV6_RECVERR = 11, 25
 _MEMINFO = struct.Struct("9I")  # the last is SK_MEMINFO_DROPS
 _PING_GROUP_RANGE = Path("/proc/sys/net/ipv4/ping_group_range")
 _EXTENDED_ERR = struct.Struct("=IBBBxII")  # struct sock_extended_err, ip(7)
+_NO_RIGHT = "no_right_for_icmp"
 _FROM_NETWORK = {2, 3}  # SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6
 
 
@@ -106,11 +107,14 @@ class IcmpSocket:
 
 
 def open_icmp(version: Version) -> IcmpSocket:
-    """A ping socket where allowed, else a raw one. Raises NoIcmp."""
+    """A ping socket where allowed, else a raw one. Raises NoIcmp with the reason that is more than a missing right."""
     try:
         return IcmpSocket(version, raw=False)
-    except NoIcmp:
-        return IcmpSocket(version, raw=True)
+    except NoIcmp as no_ping:
+        try:
+            return IcmpSocket(version, raw=True)
+        except NoIcmp as no_raw:
+            raise (no_ping if no_raw.reason == _NO_RIGHT else no_raw) from None
 
 
 def icmp_rights() -> IcmpRights:
@@ -138,7 +142,7 @@ def _icmplib_socket(version: Version, raw: bool) -> icmplib.ICMPv4Socket | icmpl
     try:
         return make(privileged=raw)
     except icmplib.SocketPermissionError as problem:
-        raise NoIcmp("no_right_for_icmp") from problem
+        raise NoIcmp(_NO_RIGHT) from problem
     except icmplib.ICMPSocketError as problem:
         # icmplib keeps only the text; the OSError it was raised from knows the errno.
         cause = problem.__context__
@@ -174,12 +178,12 @@ def stamp_us(ancillary: list[tuple[int, int, bytes]]) -> int | None:
     return None
 
 
-def report_errors(sock: socket.socket) -> None:
+def report_errors(sock: socket.socket, report: bool = True) -> None:
     """Have the kernel queue ICMP errors for this socket with their type, code and sender (ip(7), IP_RECVERR)."""
     if sock.family == socket.AF_INET6:
-        sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+        sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, int(report))
     else:
-        sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
+        sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, int(report))
 
 
 @dataclass(frozen=True, slots=True)

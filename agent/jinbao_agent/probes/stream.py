@@ -75,6 +75,8 @@ class Conversation:
         if info.state == _SYN_SENT:
             raise Ended(LOST)
         self.spent_us = _handshake_us(info, elapsed)
+        # A connection that stands survives a passing ICMP error, as RFC 5461 wants it; asked to report, it would not.
+        report_errors(self._sock, False)
 
     async def receive(self) -> bytes:
         """What comes next; b"" at the end of the stream."""
