@@ -39,17 +39,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _language(arguments: Sequence[str]) -> str:
     """The language is needed before the arguments are understood: help speaks it too."""
-    early = argparse.ArgumentParser(add_help=False)
+    early = argparse.ArgumentParser(add_help=False, exit_on_error=False)
     early.add_argument("--lang", choices=("zh", "en"), default="zh")
     try:
         return str(early.parse_known_args(list(arguments))[0].lang)
-    except SystemExit:
+    except argparse.ArgumentError:
         return "zh"
 
 
 def _parser(lang: str) -> argparse.ArgumentParser:
     def says(name: str) -> str:
         return speak(lang, name)
+
+    def day(text: str) -> datetime.date:
+        try:
+            return datetime.date.fromisoformat(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(speak(lang, "bad_day", day=text)) from None
 
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=says("json"))
@@ -74,7 +80,7 @@ def _parser(lang: str) -> argparse.ArgumentParser:
     revoke.add_argument("--agent", required=True, help=says("agent"))
     command(commands, "agents", "agents")
     manifest = command(commands, "manifest", "manifest")
-    manifest.add_argument("day", nargs="?", metavar="DAY", type=_day, help=says("day"))
+    manifest.add_argument("day", nargs="?", metavar="DAY", type=day, help=says("day"))
     ledger = commands.add_parser("ledger", help=says("ledger"), description=says("ledger"), parents=[shared])
     deeds = ledger.add_subparsers(required=True, metavar="add|list|approve")
     add = command(deeds, "add", "ledger_add")
@@ -85,13 +91,6 @@ def _parser(lang: str) -> argparse.ArgumentParser:
     approve.add_argument("entry", metavar="ID", help=says("entry"))
     approve.add_argument("--by", required=True, metavar="NAME", help=says("by"))
     return parser
-
-
-def _day(text: str) -> datetime.date:
-    try:
-        return datetime.date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(speak(_language(sys.argv[1:]), "bad_day", day=text)) from None
 
 
 if __name__ == "__main__":
