@@ -196,6 +196,15 @@ def test_the_sheet_prints_the_digest_of_the_json_beside_it(pages: dict[tuple[str
 
 
 @poppler
+@pytest.mark.parametrize("name", NAMES)
+def test_the_digest_stands_on_the_page_that_is_signed(name: str, pages: dict[tuple[str, str], Path]) -> None:
+    raw = subprocess.run(["pdftotext", str(pages[name, "zh"]), "-"], check=True, capture_output=True, text=True).stdout
+    signed = squeezed(raw.strip("\f").split("\f")[-1])
+    assert hashlib.sha256(statement_bytes(load(name))).hexdigest() in signed
+    assert "经办人" in signed
+
+
+@poppler
 def test_the_manifest_hash_is_printed_or_its_absence_is(pages: dict[tuple[str, str], Path]) -> None:
     assert load("quiet")["manifest"]["hash"] in told(pages["quiet", "zh"])
     assert "未经平台以外固定" in told(pages["fail", "zh"])

@@ -98,8 +98,8 @@ def _sections(report: Report, digest: str, pictures: list[str], lang: str) -> li
         ("method", month_text.method(report, lang)),
         ("integrity", month_tables.integrity(report, lang)),
         ("limits", month_text.limits(lang)),
-        ("inputs", _inputs(report, digest, lang)),
-        ("signatures", [_signatures(report, lang)]),
+        ("inputs", month_tables.inputs(report, lang)),
+        ("signatures", _signed(report, digest, lang)),
     ]
     spoken = [(key, blocks) for key, blocks in chapters if blocks]
     return [
@@ -149,14 +149,15 @@ def _credits(report: Report, lang: str) -> list[Block]:
     return [items([month_words.NOTES["credits"].to(lang, high=high, low=low)])]
 
 
-def _inputs(report: Report, digest: str, lang: str) -> list[Block]:
-    say, listed = month_words.NOTES, month_tables.inputs(report, lang)
+def _signed(report: Report, digest: str, lang: str) -> list[Block]:
+    """The lines to sign, on one page with the digests that the signatures fix."""
+    say = month_words.NOTES
     anchored = say["no_manifest"].to(lang)
     if report.manifest is not None:
         day, hash_ = report.manifest
         anchored = say["manifest"].to(lang, day=day, hash=hash_)
-    statement = note(say["statement"].to(lang, digest=digest, version=report.version))
-    return [*([listed] if listed else []), statement, note(anchored)]
+    statement = say["statement"].to(lang, digest=digest, version=report.version)
+    return [note(statement, leads=True), note(anchored, leads=True), _signatures(report, lang)]
 
 
 def _signatures(report: Report, lang: str) -> Block:

@@ -331,6 +331,6 @@ def integrity(report: Report, lang: str) -> list[Block]:
     return [table(columns, rows), *rest]
 
 
-def inputs(report: Report, lang: str) -> Block | None:
+def inputs(report: Report, lang: str) -> list[Block]:
     columns = [_column("file", 34, lang), _column("digest", 122, lang)]
-    return table(columns, [[name, digest] for name, digest in report.inputs.items()]) if report.inputs else None
+    return [table(columns, [[name, digest] for name, digest in report.inputs.items()])] if report.inputs else []
