@@ -18,12 +18,13 @@ from jinbao_reports import words
 from jinbao_reports.csv_import import Reading, import_csv
 from jinbao_reports.explain import explanation, lines
 from jinbao_reports.load import Answer, Asked, answer
+from jinbao_reports.render.node import StatementError
 from jinbao_reports.render.pdf import RenderError
 from jinbao_reports.source import BadInput
 from jinbao_reports.words import Text
 
 REFUSALS: tuple[type[Exception], ...] = (ConfigError, BadInput, CollectorError)
-FAILURES: tuple[type[Exception], ...] = (RenderError, OSError)
+FAILURES: tuple[type[Exception], ...] = (RenderError, StatementError, OSError)
 DONE, BAD_NEWS = 0, 1
 
 Json = dict[str, Any]
@@ -83,12 +84,12 @@ def explain(asked: Arguments) -> int:
 
 def month(asked: Arguments) -> int:
     """The sheet and the Statement it was made from, side by side."""
-    from jinbao_reports.render.month import render_month  # Matplotlib takes half a second to load
+    from jinbao_reports.render.month import render_month, statement_bytes  # Matplotlib takes half a second to load
 
     made = _answer(asked).statement()
     page = render_month(made, asked.out, asked.lang)
     figures = page.with_suffix(".json")
-    _write(figures, json.dumps(made, ensure_ascii=False, indent=2, sort_keys=True) + "\n")
+    _write(figures, statement_bytes(made).decode())
     if asked.json:
         _print_json({"pdf": str(page), "statement": str(figures)})
     else:

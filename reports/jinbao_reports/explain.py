@@ -77,7 +77,7 @@ def _part(run: tuple[Part, ...], write: Writer) -> dict[str, Any]:
         "cause": first.verdict.cause,
         "party": first.verdict.party,
         "class": first.verdict.klass,
-        "smoothed": sum(steps[-1]["row"] != part.verdict.row or part.slice.seen != first.slice.seen for part in run),
+        "smoothed": sum(list(trace(part.slice.seen))[-1][0] != part.slice.row for part in run),
         "slices": len(run),
         "seen": [
             {"vantage": look.vantage, "target": look.target, "at": write.instant(look.at), "outcome": look.outcome}
@@ -89,7 +89,7 @@ def _part(run: tuple[Part, ...], write: Writer) -> dict[str, Any]:
 
 def _telling(run: tuple[Part, ...]) -> Part:
     """The part whose own observation led to the verdict; neighbours may have taken it over by smoothing."""
-    return next((part for part in run if list(trace(part.slice.seen))[-1][0].number == part.verdict.row), run[0])
+    return next((part for part in run if list(trace(part.slice.seen))[-1][0].number == part.slice.row.number), run[0])
 
 
 def _edges(judgement: Judgement, found: JudgedOutage, write: Writer) -> list[dict[str, Any]]:

@@ -245,7 +245,9 @@ def _parts(slices: Iterable[Slice], link: Link, contract: Contract, stated: Stat
             start, end = span_of(entry)
             if start <= piece.start < end:
                 party = entry.party or party_of(entry.cause, link)
-                verdict = Verdict(verdict.row, entry.cause, party, entry.klass or class_of(entry.cause, link, contract))
+                verdict = Verdict(
+                    f"ledger:{entry.id}", entry.cause, party, entry.klass or class_of(entry.cause, link, contract)
+                )
         yield Part(piece.start, piece.end, verdict, piece)
 
 

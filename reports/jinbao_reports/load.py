@@ -10,6 +10,7 @@ from jinbao_agent.sample import Event
 from jinbao_collector.entry import Entry, read_entries
 from jinbao_collector.home import Home
 from jinbao_collector.ledger import Ledger
+from jinbao_collector.manifest import Manifests
 from jinbao_collector.store import Flaw, Reader, open_store
 from jinbao_config.contract import Contract, read_contract
 from jinbao_config.links import Links, read_links
@@ -44,9 +45,12 @@ class Answer:
     judgement: Judgement
     inputs: dict[str, str]
     flaws: tuple[Flaw, ...]
+    manifest: dict[str, str] | None = None
 
     def statement(self) -> dict[str, Any]:
-        return statement(self.judgement, self.inputs, self.flaws)
+        """With the newest daily manifest of the store, where there is one: what an outside anchor would attest."""
+        made = statement(self.judgement, self.inputs, self.flaws)
+        return made if self.manifest is None else {**made, "manifest": self.manifest}
 
 
 def answer(asked: Asked) -> Answer:
@@ -60,7 +64,8 @@ def answer(asked: Asked) -> Answer:
         return Answer(judge(Declared(spans, case.stated(), codes, case.as_of), case), inputs, ())
     source = _source(asked, links.value)
     inputs |= source.inputs()
-    return Answer(judge_samples(source, case), inputs, tuple(source.flaws()))
+    judgement = judge_samples(source, case)
+    return Answer(judgement, inputs, source.flaws(), _newest_manifest(asked.store, case))
 
 
 def _case(asked: Asked, links: Document[Links]) -> tuple[Case, dict[str, str]]:
@@ -118,6 +123,15 @@ def _source(asked: Asked, links: Links) -> Reader:
         events, events_digest = files.read_events(asked.events)
         digests.append(("events", events_digest))
     return Recorded(recorded, events, tuple(digests), (*files.conflicts(recorded), *unknown))
+
+
+def _newest_manifest(store: Path | None, case: Case) -> dict[str, str] | None:
+    if store is None:
+        return None
+    home = Home(store)
+    manifests = Manifests(home.manifests, home.journal, case.contract.value.zone)
+    days = manifests.days()
+    return {"day": days[-1], "hash": manifests.read(days[-1]).hash} if days else None
 
 
 def _refuse_unknown_causes(file: Path, spans: Sequence[files.StateSpan]) -> None:
