@@ -73,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     down.add_argument("--out", type=Path, default=Path("out/lab"))
     down.set_defaults(act=lambda asked, show: byhand.down(asked.out, show))
     commands.add_parser("list", help="列出场景与故障 · scenarios and faults").set_defaults(act=_list)
+    for command in commands.choices.values():
+        # After the command too; SUPPRESS keeps what was said before it.
+        command.add_argument("--lang", choices=("zh", "en"), default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return parser
 
 
