@@ -73,7 +73,8 @@ def succeeded(series: Series, wait_ms: int, host: str, *, service: bool = False)
 
 
 def is_refusal(outcome: str, host: str) -> bool:
-    return outcome == REFUSED or (bool(host) and outcome == f"unreachable:3:3:{host}")
+    port_unreachable = "1:4" if ":" in host else "3:3"  # ICMPv6 has numbers of its own (RFC 4443 section 3.1)
+    return outcome == REFUSED or (bool(host) and outcome == f"unreachable:{port_unreachable}:{host}")
 
 
 def results(series: Series, wait_ms: int, host: str, *, service: bool = False) -> Results:
