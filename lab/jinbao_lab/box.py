@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 NEEDED_COMMANDS = ("ip", "unshare", "nsenter", "setpriv", "mount", "sh")
-_INSIDE = "JINBAO_LAB_BOX"
+_OWNER = "JINBAO_LAB_BOX"
 _CLONE_NEWNET = 0x40000000
 _NAMED = Path("/run/netns")
 
@@ -35,7 +35,12 @@ class NoBox(Exception):
 
 
 def inside() -> bool:
-    return _INSIDE in os.environ
+    return _OWNER in os.environ
+
+
+def owner() -> int:
+    """The process that a person started and can end, whether or not this one is in its box."""
+    return int(os.environ.get(_OWNER, os.getpid()))
 
 
 def _unshare(command: Sequence[str]) -> list[str]:
@@ -69,7 +74,7 @@ def run_trial() -> None:
 def command(words: Sequence[str]) -> tuple[str, list[str], dict[str, str]]:
     """What os.execvpe takes to run a command in a new box."""
     boxed = _unshare(words)
-    return boxed[0], boxed, {**os.environ, _INSIDE: "1"}
+    return boxed[0], boxed, {**os.environ, _OWNER: str(os.getpid())}
 
 
 def run_inside(words: Sequence[str]) -> int:

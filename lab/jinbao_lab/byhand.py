@@ -3,10 +3,10 @@
 import os
 import shlex
 import signal
-from contextlib import suppress
+import subprocess
 from pathlib import Path
 
-from jinbao_lab import run
+from jinbao_lab import box, run
 from jinbao_lab.county import EVERYWHERE, County
 from jinbao_lab.faults import FAULTS
 from jinbao_lab.files import Desk
@@ -23,6 +23,7 @@ def up(out: Path, *, loopback: bool, show: Show) -> int:
     run.clear(out)
     desk = Desk(out.resolve())
     desk.make()
+    (out / _PID).write_text(f"{box.owner()}\n")
     scenario = Scenario(schema="jinbao.scenario/1", name="by hand", interval=1000, duration=0)
     stage = run.build(run.Order(scenario, Path(), out, loopback), desk, show)
     try:
@@ -36,12 +37,15 @@ def up(out: Path, *, loopback: bool, show: Show) -> int:
 
 def down(out: Path, show: Show) -> int:
     """Ends the county that `up` holds in this folder."""
-    file = out / _PID
     try:
-        os.kill(int(file.read_text()), signal.SIGTERM)
+        pid = int((out / _PID).read_text())
+        ours = b"jinbao" in Path(f"/proc/{pid}/cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
+        ours = False
+    if not ours:
         show.tell(f"{out} 中没有正在运行的县域网络", f"no county is up in {out}")
         return 1
+    os.kill(pid, signal.SIGTERM)
     return 0
 
 
@@ -70,13 +74,12 @@ def _obey(stage: Stage, words: list[str], show: Show) -> None:
             for name, kind in FAULTS.items():
                 places = " ".join(kind.places(stage.county)).replace(EVERYWHERE, "")
                 show.tell(f"{name:18} {places}", f"{name:18} {places}")
+        case ["inject" | "heal", name, *_] if name in FAULTS and FAULTS[name].needs_boxes and not stage.ground.has_boxes:
+            show.tell(f"{name} 在环回地址上做不出", f"{name} cannot be made on the loopback")
         case [("inject" | "heal") as act, name, *place] if name in FAULTS and _is_place(stage.county, name, place):
             getattr(FAULTS[name], act)(stage, place[0] if place else EVERYWHERE)
         case ["at", node, *command] if node in stage.county.nodes and command:
-            from subprocess import run as run_command
-
-            with suppress(FileNotFoundError):
-                run_command(stage.ground.at(node, command), check=False)
+            subprocess.run(stage.ground.at(node, command), check=False)
         case _:
             show.tell(_HELP_ZH, _HELP_EN)
 

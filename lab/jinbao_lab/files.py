@@ -148,10 +148,10 @@ vantage = "{"township" if link else "county"}"
 {link}links = "links.toml"
 data = {_text(str(desk.agent_data(node)))}
 wait = "{scenario.interval}ms"
-batch = "{5 * scenario.interval}ms"
+batch = "{2 * scenario.interval}ms"
 
 [collector]
-every = "{2 * scenario.interval}ms"
+every = "{scenario.interval}ms"
 """
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,10 @@ def print_table(desk: Desk, truth: Truth, lang: str) -> None:
         raise processes.Failed("printing the statement failed")
 
 
-def sheet(desk: Desk, truth: Truth, lang: str) -> Path:
-    """The monthly sheet as PDF."""
+def sheet(desk: Desk, truth: Truth, made: Mapping[str, Any], lang: str) -> Path:
+    """The monthly sheet as PDF. Raises processes.Failed if the statement beside it is not the one that `compute` made."""
     command = [*program("jinbao_reports.cli"), "--lang", lang, "month", *_inputs(desk, truth), "--out", str(desk.out), "--json"]
-    return Path(json.loads(processes.run(command, desk.log("judge"), allowed=(0, BAD_NEWS)))["pdf"])
+    written = json.loads(processes.run(command, desk.log("judge"), allowed=(0, BAD_NEWS)))
+    if json.loads(Path(written["statement"]).read_text()) != made:
+        raise processes.Failed(f"{written['statement']}: the sheet's statement is another than statement.json")
+    return Path(written["pdf"])

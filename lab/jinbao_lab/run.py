@@ -58,7 +58,7 @@ def run(order: Order, show: Show, afterwards: Callable[[Stage], None] = lambda s
     try:
         bring_up(stage, show)
         truth = _play(order, stage, show)
-        drain(stage, truth.to_us // 1000, show)
+        drain(stage, truth.to_us // 1000, truth.interval_ms, show)
         afterwards(stage)
         close(stage)
         return _judge(order, stage, truth, show)
@@ -139,11 +139,11 @@ def _file_notices(stage: Stage, scenario: Scenario, faults: Sequence[Fault], sta
         show.tell(processes.run(command, stage.desk.log("collector")).strip(), "the notices are filed in the ledger")
 
 
-def drain(stage: Stage, until_ms: int, show: Show) -> None:
+def drain(stage: Stage, until_ms: int, interval_ms: int, show: Show) -> None:
     """Returns when the collector has everything up to a little beyond `until_ms` from every agent that runs."""
     show.step("等待各探针把数据送完", "waiting for the agents to send everything")
-    # The judge looks a few samples beyond the period.
-    target = until_ms + 5000
+    # The judge looks n - 1 samples beyond the period.
+    target = until_ms + 3 * interval_ms
 
     def behind() -> list[str]:
         heard = kept.heard_until(stage.desk.store)
@@ -167,8 +167,9 @@ def _await(done: Callable[[], bool], seconds: float, problem: Callable[[], str])
 
 def close(stage: Stage) -> None:
     """Stops every agent and the collector, cleanly. Raises processes.Failed if one does not end well."""
+    running = [node for node, machine in stage.machines.items() if machine.agent_runs]
     with ThreadPoolExecutor(len(stage.machines)) as pool:
-        codes = dict(zip(stage.machines, pool.map(lambda machine: machine.stop_agent(), stage.machines.values()), strict=True))
+        codes = dict(zip(running, pool.map(lambda node: stage.machines[node].stop_agent(), running), strict=True))
     codes["collector"] = stage.collector.stop()
     bad = {name: code for name, code in codes.items() if code}
     if bad:
@@ -183,7 +184,7 @@ def _judge(order: Order, stage: Stage, truth: Truth, show: Show) -> Score:
     show.tell(f"已确认的批次 {count} 个，缺失 {len(lost)} 个", f"{count} acknowledged batches, {len(lost)} of them lost")
     result = score(truth, made, lost)
     (desk.out / "score.json").write_text(json.dumps(_facts(result, count, order), ensure_ascii=False, indent=1) + "\n")
-    page = judge.sheet(desk, truth, show.lang)
+    page = judge.sheet(desk, truth, made, show.lang)
     judge.print_table(desk, truth, show.lang)
     show.score(result)
     show.tell(f"文件在 {desk.out}：", f"files in {desk.out}:")

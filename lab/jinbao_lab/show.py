@@ -1,8 +1,9 @@
 """What the person in front of the lab sees, in Chinese or English: a moving bar on a terminal, plain lines elsewhere."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -50,8 +51,8 @@ class Show:
         )
         for head in heads[self.lang != "zh"]:
             table.add_column(head)
-        for line in result.lines:
-            table.add_row(*self._cells(line))
+        for lines in _alike(result.lines):
+            table.add_row(*self._cells(lines))
         self.console.print(table)
         for problems, zh, en in (
             (result.extra, "多判的中断", "outage nobody made"),
@@ -65,12 +66,26 @@ class Show:
         verdict = self.text("全部命中", "all found") if result.right else self.text("有误", "missed")
         self.console.print(f"[bold]{'✓' if result.right else '✗'} {verdict}: {result.hits}/{len(result.lines)}[/bold]")
 
-    @staticmethod
-    def _cells(line: Line) -> tuple[str, ...]:
-        errors = (line.onset_error_us, line.restored_error_us)
+    def _cells(self, lines: Sequence[Line]) -> tuple[str, ...]:
+        line = lines[0]
+        where = line.link if len(lines) == 1 else self.text(f"{len(lines)} 条线路", f"{len(lines)} links")
+        edges = ([one.onset_error_us for one in lines], [one.restored_error_us for one in lines])
         verdict = "✓" if not line.misses else "✗ " + "; ".join(line.misses)
-        edges = ("–" if error is None else f"{error / 1e6:+.3f}" for error in errors)
-        return (line.fault, line.link, line.expected, line.judged, *edges, verdict)
+        return (line.fault, where, line.expected, line.judged, *map(_range, edges), verdict)
+
+
+def _alike(lines: Sequence[Line]) -> Iterator[list[Line]]:
+    """A fault's links that were all judged the same, and rightly, are one row; a miss stands by itself."""
+    for (_, _, _, misses), group in groupby(lines, lambda line: (line.fault, line.expected, line.judged, line.misses)):
+        found = list(group)
+        yield from [[line] for line in found] if misses else [found]
+
+
+def _range(errors: Sequence[int | None]) -> str:
+    known = sorted(error / 1e6 for error in errors if error is not None)
+    if not known:
+        return "–"
+    return f"{known[0]:+.3f}" if len(known) == 1 else f"{known[0]:+.3f} … {known[-1]:+.3f}"
 
 
 class Clock:

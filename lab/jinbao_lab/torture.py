@@ -5,7 +5,7 @@ while a fault lasts that only it can see. There the truth itself would be anothe
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from jinbao_lab.county import EVERYWHERE
 from jinbao_lab.faults import FAULTS
@@ -25,8 +25,10 @@ def kills(scenario: Scenario, seed: int) -> list[tuple[int, str]]:
     agents = [*(f"a{one}" for one in scenario.county.townships), "centre"]
     for _ in range(_AGENT_KILLS):
         agent = chance.choice(agents)
-        taken = [at for at, who in found if who == agent]
-        moments = [at for at in range(0, scenario.duration, 100) if _may_die(scenario, agent, at) and _apart(at, taken)]
+        # Where both sides of a line are silent nobody sees it: the county's agent dies alone.
+        taken = [at for at, who in found if who == agent or (who != COLLECTOR and "centre" in (who, agent))]
+        faults = tuple(_faults_of(scenario, agent))
+        moments = [at for at in range(_CLEAR_MS, scenario.duration, 100) if _may_die(faults, at) and _apart(at, taken)]
         if moments:
             found.append((chance.choice(moments) + chance.randrange(100), agent))
     return sorted(found)
@@ -36,19 +38,20 @@ def _apart(at: int, taken: list[int]) -> bool:
     return all(abs(at - other) > 2 * _CLEAR_MS for other in taken)
 
 
-def _may_die(scenario: Scenario, agent: str, at: int) -> bool:
-    for fault in _faults_of(scenario, agent):
+def _may_die(faults: Sequence[Fault], at: int) -> bool:
+    for fault in faults:
         edges = [fault.at, fault.end, *(fault.at + one.until for one in fault.expect if one.until is not None)]
-        if any(-_CLEAR_MS < edge - at < 2 * _CLEAR_MS for edge in edges):
+        if any(abs(edge - at) < _CLEAR_MS for edge in edges):
             return False
         only_it_sees = fault.kind in _OFF or not FAULTS[fault.kind].stands_in
         if only_it_sees and fault.at <= at <= fault.end:
             return False
-    return at > _CLEAR_MS
+    return True
 
 
 def _faults_of(scenario: Scenario, agent: str) -> Iterator[Fault]:
     """The faults it sees. The county's agent sees them all, and its own silence matters most where a township is silent too."""
+    county = scenario.county
     for fault in scenario.fault:
-        if agent == "centre" or fault.on == EVERYWHERE or agent.removeprefix("a") in scenario.county.members(fault.on):
+        if agent == "centre" or fault.on == EVERYWHERE or agent.removeprefix("a") in county.members(fault.on):
             yield fault

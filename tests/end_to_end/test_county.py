@@ -1,0 +1,67 @@
+"""One sample's whole way, on real packets: agents, collector and judge as processes, faults whose truth is known."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jinbao_lab.box import NoBox, check
+
+SCENARIOS = Path(__file__).with_name("scenarios")
+MISSED = 1
+
+
+def lab(*words: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "jinbao_lab.cli", "--lang", "en", *words]
+    return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+
+
+def read(out: Path, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((out / name).read_text())
+    return found
+
+
+@pytest.mark.root
+def test_every_fault_on_the_wire_is_found_though_collector_and_agents_are_killed(tmp_path: Path) -> None:
+    try:
+        check()
+    except NoBox as problem:
+        pytest.skip(str(problem))
+    out = tmp_path / "out"
+    done = lab("run", str(SCENARIOS / "packets.toml"), "--out", str(out), "--torture", "kill", "--seed", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "kill -9 collector" in done.stdout
+    assert "kill -9 a03" in done.stdout
+    result = read(out, "score.json")
+    assert (result["injected"], result["misses"], result["lost"]) == (4, 0, [])
+    assert result["acknowledged_batches"] > 0
+    assert len(read(out, "statement.json")["links"]) == 5
+    assert next(out.glob("*.pdf")).read_bytes().startswith(b"%PDF")
+
+
+def test_without_namespaces_it_does_what_it_can_and_names_what_it_cannot(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    done = lab("run", str(SCENARIOS / "loopback.toml"), "--out", str(out), "--loopback")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "cannot be made here: power (power_cut needs namespaces)" in done.stdout
+    result = read(out, "score.json")
+    assert {line["fault"] for line in result["lines"]} == {"cpe", "server"}
+    assert result["misses"] == 0
+    assert next(out.glob("*.pdf")).read_bytes().startswith(b"%PDF")
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    done = lab("run", str(SCENARIOS / "loopback.toml"), "--out", str(tmp_path), "--loopback")
+    assert done.returncode == 3
+    assert "not empty" in done.stderr
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_scenario_that_is_not_there_is_wrong_use(tmp_path: Path) -> None:
+    done = lab("run", "no-such-scenario", "--out", str(tmp_path / "out"))
+    assert done.returncode == 2
+    assert "no-such-scenario" in done.stderr
