@@ -30,3 +30,8 @@ def test_the_mixed_scenario_has_every_kind_of_fault_the_table_knows() -> None:
     mixed = read_scenario(HERE.parents[1] / "lab" / "scenarios" / "mixed.toml").value
     assert {fault.kind for fault in mixed.fault} == set(FAULTS)
     assert 120_000 <= mixed.duration <= 180_000
+
+
+def test_the_reference_names_every_fault() -> None:
+    reference = (HERE.parents[1] / "docs" / "lab.md").read_text()
+    assert [kind for kind in FAULTS if f"| `{kind}` |" not in reference] == []
