@@ -150,7 +150,7 @@ def test_an_outage_shows_its_instants_cause_party_class_and_evidence(pages: dict
         "运营商接入段故障",
         "计入考核",
         "判定表第11行",
-        "县侧光猫:无应答",
+        "县侧:断光猫",
         "工单GD2021041001",
     ):
         assert said in text

@@ -104,12 +104,12 @@ def outages(report: Report, scope: str, lang: str) -> Block | None:
     """One row a slice; number, link and span stand once for each outage. None when there is none."""
     columns = [
         _column("number", 8, lang, "right", nowrap=True),
-        _column("link", 25, lang),
+        _column("link", 21, lang),
         _column("span", 29, lang, "left", nowrap=True),
-        _figure("duration", 16, lang),
-        _column("cause", 24, lang),
+        _figure("duration", 15, lang),
+        _column("cause", 19, lang),
         _column("party_class", 20, lang),
-        _column("evidence", 34, lang),
+        _column("evidence", 44, lang),
     ]
     found = [(link, outage) for link in report.links for outage in link.outages if outage.scope == scope]
     found.sort(key=lambda pair: (pair[1].onset, pair[0].code))
@@ -149,18 +149,30 @@ def _remarks(outage: Outage, lang: str) -> Iterable[str]:
 
 
 def _slice_cells(piece: Slice, lang: str) -> list[Cell]:
-    told = [_row(piece.row, lang), *(_seen(item, lang) for item in piece.evidence)]
     return [
         figures.duration(piece.seconds),
         words.word(words.CAUSES, piece.cause, lang),
         lines(words.word(words.PARTIES, piece.party, lang), class_word(piece.class_, lang)),
-        month_words.CELLS["clause_list"].to(lang).join(told),
+        lines(_row(piece.row, lang), *_ladders(piece.evidence, lang)),
     ]
 
 
-def _seen(item: Evidence, lang: str) -> str:
-    said = words.outcome(item.outcome, lang)
-    return month_words.CELLS["seen"].to(lang, rung=words.rung(item.vantage, item.target, lang), outcome=said)
+def _ladders(evidence: tuple[Evidence, ...], lang: str) -> Iterable[str]:
+    """One line a vantage: which rungs answered, which refused, which did not answer. Outcomes in full are in the JSON."""
+    for vantage in words.VANTAGES:
+        seen: dict[str, list[str]] = {"answered": [], "refused": [], "silent": []}
+        for item in evidence:
+            if item.vantage == vantage:
+                answer = {"reply": "answered", "late": "answered", "refused": "refused"}.get(item.outcome, "silent")
+                seen[answer].append(words.word(words.RUNGS, item.target, lang))
+        told = [_ladder_part(answer, rungs, lang) for answer, rungs in seen.items() if rungs]
+        if told:
+            side = words.word(words.VANTAGES, vantage, lang)
+            yield month_words.CELLS["seen"].to(lang, rung=side, outcome=month_words.CELLS["clause_list"].to(lang).join(told))
+
+
+def _ladder_part(answer: str, rungs: list[str], lang: str) -> str:
+    return month_words.CELLS[answer].to(lang, rungs=month_words.CELLS["list"].to(lang).join(rungs))
 
 
 def _row(row: str, lang: str) -> str:
