@@ -143,7 +143,7 @@ def enrolled(centre: Centre, agent: str = "tw-01", vantage: str = "township", li
 
 
 def post(centre: Centre, *batches: Batch, address: str = "10.1.1.2") -> Answer:
-    return centre.intake.receive(pack(batches), address)
+    return centre.intake.receive(pack(batches), address).result()
 
 
 def ack(answer: Answer) -> dict[str, Any]:

@@ -91,9 +91,7 @@ class Batch:
     def fields(self) -> dict[str, Any]:
         """The header. Raises WireError if it is not one, or if the body is not the one it names."""
         fields = self.signed.fields()
-        for name, kinds in _HEADER.items():
-            if not isinstance(fields.get(name), kinds) or isinstance(fields[name], bool):
-                raise WireError(f"header field {name!r} is missing or of the wrong type")
+        check_header(fields)
         if self.body is not None and sha256(self.body) != fields["body"]:
             raise WireError("the body's SHA-256 is not the one in the header")
         return fields
@@ -108,6 +106,13 @@ _HEADER: Mapping[str, type | tuple[type, ...]] = {
     "agent": str, "vantage": str, "key": str, "chain": str, "number": int, "prev": str, "body": str, "seen": str,
     "slots": list, "boot": str, "clock": dict,
 }  # fmt: skip
+
+
+def check_header(fields: Mapping[str, Any]) -> None:
+    """Raises WireError unless these are the fields of a batch's head, each of its type."""
+    for name, kinds in _HEADER.items():
+        if not isinstance(fields.get(name), kinds) or isinstance(fields[name], bool):
+            raise WireError(f"header field {name!r} is missing or of the wrong type")
 
 
 def make_batch(header: Mapping[str, Any], samples: Sequence[Sample], events: Sequence[Event], key: SigningKey) -> Batch:
@@ -158,7 +163,7 @@ def _signature(line: bytes) -> bytes:
 
 def _object(line: bytes) -> dict[str, Any]:
     try:
-        value = json.loads(line, parse_float=_no_float, parse_constant=_no_float)
+        value = _DECODER.decode(line.decode())
     except (ValueError, RecursionError) as problem:
         raise WireError(f"not JSON of integers and texts: {problem}") from None
     if not isinstance(value, dict):
@@ -168,6 +173,9 @@ def _object(line: bytes) -> dict[str, Any]:
 
 def _no_float(text: str) -> Any:
     raise ValueError(f"{text} is not an integer")
+
+
+_DECODER = json.JSONDecoder(parse_float=_no_float, parse_constant=_no_float)
 
 
 # The body. Times are coded as first value and differences: a healthy rung then costs a fraction of a byte a column.
@@ -235,15 +243,15 @@ def read_columns(body: bytes) -> Columns:
     return columns
 
 
-_SERIES = (str, str, (int, type(None)))
-_EVENT = (str, int, str, str, str)
+_SERIES: tuple[list[type], ...] = ([str, str, int], [str, str, type(None)])
+_EVENT = ([str, int, str, str, str],)
 _MOST = 2**62
 
 
-def _typed(row: Any, kinds: tuple[Any, ...]) -> Any:
-    if not isinstance(row, list) or len(row) != len(kinds) or not all(map(isinstance, row, kinds)):
+def _typed(row: Any, kinds: tuple[list[type], ...]) -> Any:
+    if not isinstance(row, list) or [type(value) for value in row] not in kinds:
         raise ValueError(row)
-    if any(isinstance(value, int) and abs(value) > _MOST for value in row):
+    if any(type(value) is int and abs(value) > _MOST for value in row):
         raise ValueError(f"{row} holds too large an integer")
     return tuple(row)
 

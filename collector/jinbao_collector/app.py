@@ -48,7 +48,7 @@ async def post_batches(centre: Centre, request: Request) -> Response:
     try:
         intake.admit(address)
         data = await _body(request, centre.place.config.refuse.request)
-        answer = await run_in_threadpool(intake.receive, data, address)
+        answer = await asyncio.wrap_future(intake.receive(data, address))
     except Refused as problem:
         answer = intake.refuse(problem, data, address)
     centre.metrics.answered(answer.status)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jinbao_agent.wire import BATCH_TAG, Batch, Columns, WireError, read_columns, sha256
+from jinbao_agent.wire import BATCH_TAG, Batch, Columns, WireError, check_header, read_columns, sha256
 from jinbao_collector.agents import Member
 from jinbao_collector.chains import CLOCK_SUSPECT, OUT_OF_SCOPE, SCHEMA_UNKNOWN, Part
 from jinbao_config import units
@@ -40,9 +40,8 @@ class Arrival:
     predecessor: Predecessor | None
 
 
-def examine(batch: Batch, member: Member, now_ms: int) -> Arrival:
-    """Raises WireError if the batch cannot be given a place in a chain, or its body is not the one its head names."""
-    fields = batch.signed.fields()
+def examine(batch: Batch, fields: Mapping[str, Any], member: Member, now_ms: int) -> Arrival:
+    """`fields` are its head's. Raises WireError if it cannot be given a place in a chain, or its body is not the one named."""
     chain, number, prev = fields.get("chain"), fields.get("number"), fields.get("prev")
     if not isinstance(chain, str) or not isinstance(prev, str) or type(number) is not int or not 1 <= number < _MOST_NUMBER:
         raise WireError("a batch's head names chain, number from 1 and prev")
@@ -105,7 +104,7 @@ def _columns(batch: Batch, fields: Mapping[str, Any], verdicts: list[str]) -> Co
     try:
         if batch.signed.tag != BATCH_TAG:
             raise WireError(f"unknown tag {batch.signed.tag}")
-        batch.fields()
+        check_header(fields)
         columns = read_columns(batch.body) if batch.body is not None else None
         if columns and any(interval is None or interval <= 0 for _, _, interval in columns.series):
             raise WireError("a series without its interval")

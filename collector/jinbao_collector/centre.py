@@ -124,6 +124,7 @@ class Centre:
             last_heard(home.journal),
             self.now_ms,
         )
+        opened.callback(self.intake.close)
         self.metrics.watch(self._gauges)
 
     def close(self) -> None:
@@ -152,8 +153,8 @@ class Centre:
     def troubles(self) -> list[str]:
         """Why it cannot take in batches just now; empty when it can."""
         found = [self.journal.failure] if self.journal.failure else []
-        if not self.journal.alive:
-            found.append("the journal's writer has stopped")
+        if not self.intake.alive:
+            found.append("the thread that takes in batches has stopped")
         if (free := self._free()) < _DISK_FLOOR:
             found.append(f"{self.place.home.root}: {free // 10**6} MB free, fewer than {_DISK_FLOOR // 10**6} MB")
         return found

@@ -1,19 +1,14 @@
 """The journal: every authentic batch, verbatim, durable before it is acknowledged. One process writes, any may read.
 
-One thread commits whatever requests are queued in one transaction (group commit) and only then answers them. What is known of
-the chains changes only after COMMIT, and is drawn anew from the files when a commit did not come about. Files are monthly; the
-last row of a finished month closes it and carries the chains' state. Format: docs/wire.md.
+What is known of the chains changes only after COMMIT, and is drawn anew from the files when a commit did not come about. Files
+are monthly; the last row of a finished month closes it and carries the chains' state. Format: docs/wire.md.
 """
 
 import datetime
-import queue
 import sqlite3
-import threading
 import zoneinfo
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from jinbao_agent.keys import SigningKey
@@ -21,39 +16,27 @@ from jinbao_agent.wire import GENESIS, Signed
 from jinbao_collector import CollectorError
 from jinbao_collector.agents import Roster
 from jinbao_collector.arrival import Arrival
-from jinbao_collector.chains import Chain
 from jinbao_collector.ledger import LedgerError
 from jinbao_collector.placing import Placing, Receipt
-from jinbao_collector.recovery import ChainName, recover
+from jinbao_collector.recovery import Chains, recover
 from jinbao_collector.volume import CLOSED_TAG, Volume, digest_of, month_files
-
-_MOST_IN_ONE_COMMIT = 256
 
 
 class JournalError(CollectorError):
     """The journal cannot be opened, or cannot be written now: ask again later."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Request:
-    arrivals: Sequence[Arrival]
-    answer: "Future[Receipt]"
-
-
 class Journal:
-    """The writing side; safe to use from several threads."""
+    """The writing side. One thread writes; others may look at `position`, `failure`, `committed_ms` and `chains`."""
 
     def __init__(self, directory: Path, key: SigningKey, roster: Callable[[], Roster], zone: zoneinfo.ZoneInfo) -> None:
         """`key` signs the rows that close a month, `zone` says when one ends. Raises JournalError."""
         self._directory, self._key, self._roster, self._zone = directory, key, roster, zone
         self._volumes: list[Volume] = []
         self.position = 0
-        self._open()
         self.failure: str | None = None
         self.committed_ms: int | None = None
-        self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._serve, name="journal", daemon=True)
-        self._thread.start()
+        self._open()
 
     @classmethod
     def create(cls, directory: Path, zone: zoneinfo.ZoneInfo, now_ms: int) -> None:
@@ -63,16 +46,23 @@ class Journal:
         directory.mkdir(parents=True, exist_ok=True)
         Volume.create(directory / f"{_month(now_ms, zone)}.db", 1, GENESIS).close()
 
-    def append(self, arrivals: Sequence[Arrival]) -> Receipt:
-        """Batches of one chain, in order. Durable when it returns. Raises JournalError; then nothing of them is promised."""
-        request = _Request(arrivals, Future())
-        self._requests.put(request)
-        return request.answer.result()
+    def append(self, requests: Sequence[Sequence[Arrival]]) -> list[Receipt]:
+        """Requests of one chain's batches each, in order, all in one transaction: durable when it returns.
 
-    @property
-    def alive(self) -> bool:
-        """Whether the writing thread runs."""
-        return self._thread.is_alive()
+        Raises JournalError; then nobody has been promised anything, and the files are read anew before the next attempt.
+        """
+        try:
+            if self.failure is not None:
+                self._open()
+            receipts = self._commit(requests)
+        except (sqlite3.Error, OSError, LedgerError) as problem:
+            self.failure = f"{self._directory}: {problem}"
+            raise JournalError(self.failure) from problem
+        except BaseException as problem:
+            self.failure = f"{self._directory}: {problem!r}"
+            raise
+        self.failure = None
+        return receipts
 
     @property
     def current(self) -> Volume:
@@ -80,45 +70,11 @@ class Journal:
         return self._volumes[-1]
 
     @property
-    def chains(self) -> Mapping[ChainName, Chain]:
+    def chains(self) -> Chains:
         return self._chains
 
     def close(self) -> None:
-        """Answers what is queued, then closes the files."""
-        self._requests.put(None)
-        self._thread.join()
         self._close_files()
-
-    # The writing thread
-
-    def _serve(self) -> None:
-        while (request := self._requests.get()) is not None:
-            group = [request, *self._queued()]
-            try:
-                if self.failure is not None:
-                    self._open()
-                receipts = self._commit([one.arrivals for one in group])
-            except Exception as problem:
-                # Whatever it was, nobody in this group has been promised anything; the files are read anew before the next.
-                self.failure = f"{self._directory}: {problem}"
-                known = isinstance(problem, sqlite3.Error | OSError | JournalError | LedgerError)
-                for one in group:
-                    one.answer.set_exception(JournalError(self.failure) if known else problem)
-            else:
-                self.failure = None
-                for one, receipt in zip(group, receipts, strict=True):
-                    one.answer.set_result(receipt)
-
-    def _queued(self) -> Iterator[_Request]:
-        for _ in range(_MOST_IN_ONE_COMMIT):
-            try:
-                request = self._requests.get_nowait()
-            except queue.Empty:
-                return
-            if request is None:
-                self._requests.put(None)
-                return
-            yield request
 
     def _commit(self, requests: Sequence[Sequence[Arrival]]) -> list[Receipt]:
         now_ms = max(arrival.arrived_ms for arrivals in requests for arrival in arrivals)
@@ -127,7 +83,8 @@ class Journal:
             # The roster is read under the lock, so that a revocation lies wholly before or wholly after these rows.
             placing = Placing(self._chains, self._volumes, self._roster(), self.position)
             receipts = [placing.take(arrivals) for arrivals in requests]
-        self._chains.update(placing.chains)
+        for agent, chains in placing.chains.items():
+            self._chains.setdefault(agent, {}).update(chains)
         self.position, self.committed_ms = placing.position, now_ms
         return receipts
 
@@ -152,7 +109,9 @@ class Journal:
             "digest": digest_of(volume.all_hashes(self.position)),
             "oldest_ms": oldest,
             "newest_ms": newest,
-            "chains": [chain.facts() for _, chain in sorted(self._chains.items())],
+            "chains": [
+                self._chains[agent][name].facts() for agent in sorted(self._chains) for name in sorted(self._chains[agent])
+            ],
         }
 
     def _open(self) -> None:

@@ -7,7 +7,7 @@ from jinbao_agent.wire import Signed
 from jinbao_collector.agents import Roster
 from jinbao_collector.arrival import Arrival, read_slots
 from jinbao_collector.chains import FORK, OVERLAP, REVOKED_KEY, Chain, Part
-from jinbao_collector.recovery import ChainName, unplaced_by
+from jinbao_collector.recovery import Chains, unplaced_by
 from jinbao_collector.volume import Version, Volume
 
 
@@ -23,13 +23,13 @@ class Receipt:
 
 
 class Placing:
-    """One transaction. `chains` as they will be, and `position` of the last row, hold only if it is committed."""
+    """One transaction. `chains` that changed, and `position` of the last row, hold only if it is committed."""
 
-    def __init__(self, known: Mapping[ChainName, Chain], volumes: Sequence[Volume], roster: Roster, position: int) -> None:
+    def __init__(self, known: Chains, volumes: Sequence[Volume], roster: Roster, position: int) -> None:
         """`volumes` oldest first; rows go into the last."""
         self._known, self._volumes, self._roster = known, volumes, roster
         self.position = position
-        self.chains: dict[ChainName, Chain] = {}
+        self.chains: dict[str, dict[str, Chain]] = {}
 
     def take(self, arrivals: Sequence[Arrival]) -> Receipt:
         """The batches of one request, all of one chain. What is kept already is not kept twice."""
@@ -88,18 +88,19 @@ class Placing:
         )
 
     def _others(self, chain: Chain) -> Iterator[Chain]:
-        for other in {**self._known, **self.chains}.values():
-            if (other.agent, other.vantage) == (chain.agent, chain.vantage) and other.name != chain.name:
+        for other in {**self._known.get(chain.agent, {}), **self.chains.get(chain.agent, {})}.values():
+            if other.vantage == chain.vantage and other.name != chain.name:
                 yield other
 
     def _chain_of(self, arrival: Arrival) -> Chain:
         return self._chain(arrival.agent, arrival.chain, arrival.vantage)
 
     def _chain(self, agent: str, name: str, vantage: str) -> Chain:
-        return self.chains.get((agent, name)) or self._known.get((agent, name)) or Chain(agent, name, vantage)
+        known = self.chains.get(agent, {}).get(name) or self._known.get(agent, {}).get(name)
+        return known or Chain(agent, name, vantage)
 
     def _put(self, chain: Chain) -> None:
-        self.chains[chain.agent, chain.name] = chain
+        self.chains.setdefault(chain.agent, {})[chain.name] = chain
 
 
 def _given_before(arrival: Arrival, versions: Sequence[Version]) -> tuple[str, ...] | None:

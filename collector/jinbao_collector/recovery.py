@@ -11,6 +11,9 @@ from jinbao_collector.chains import CLOCK_SUSPECT, REVOKED_KEY, SCHEMA_UNKNOWN, 
 from jinbao_collector.volume import Volume
 
 ChainName = tuple[str, str]
+Chains = Mapping[str, Mapping[str, Chain]]
+"""By agent, then by the chain's name."""
+
 UNPLACED = (CLOCK_SUSPECT, SCHEMA_UNKNOWN, REVOKED_KEY)
 
 
@@ -22,7 +25,7 @@ class _Kept:
     hash: str
 
 
-def recover(closed: Volume | None, current: Volume) -> dict[ChainName, Chain]:
+def recover(closed: Volume | None, current: Volume) -> dict[str, dict[str, Chain]]:
     """The chains' state after the last row of `current`; `closed` is the file before it, whose last row says what was then."""
     closing = closed.closed if closed else None
     base = {(chain.agent, chain.name): chain for chain in map(Chain.from_facts, closing.fields()["chains"])} if closing else {}
@@ -37,7 +40,10 @@ def recover(closed: Volume | None, current: Volume) -> dict[ChainName, Chain]:
         chain = chains.get((agent, named)) or Chain(agent, named, vantage)
         if chain.retired_after is None:
             chains[agent, named] = replace(chain, retired_after=max(number, then))
-    return chains
+    found: dict[str, dict[str, Chain]] = {}
+    for (agent, named), chain in chains.items():
+        found.setdefault(agent, {})[named] = chain
+    return found
 
 
 def _first_arrived(volume: Volume, name: ChainName) -> dict[int, _Kept]:

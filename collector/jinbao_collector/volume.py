@@ -72,7 +72,7 @@ class Volume:
         draft = file.with_suffix(".new")
         draft.unlink(missing_ok=True)
         db = sqlite3.connect(draft, isolation_level=None)
-        db.executescript(f"PRAGMA page_size=8192; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN; {_SCHEMA}")
+        db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN; {_SCHEMA}")
         db.execute("INSERT INTO volume VALUES (?, ?)", (first, prev))
         db.execute("COMMIT")
         # Closing the only connection folds the log in, so that the file alone can be renamed.

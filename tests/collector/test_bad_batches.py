@@ -102,7 +102,7 @@ def test_what_nobody_vouches_for_is_refused_counted_and_leaves_its_first_kib(
     scene: Scene, make: Callable[[Scene], bytes], status: int, words: str
 ) -> None:
     data = make(scene)
-    answer = scene.centre.intake.receive(data, "10.9.9.9")
+    answer = scene.centre.intake.receive(data, "10.9.9.9").result()
     assert answer.status == status
     assert words in error(answer)
     assert scene.rows() == []
