@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 NEEDED_COMMANDS = ("ip", "unshare", "nsenter", "setpriv", "mount", "sh")
@@ -43,26 +44,37 @@ def owner() -> int:
     return int(os.environ.get(_OWNER, os.getpid()))
 
 
-def _unshare(command: Sequence[str]) -> list[str]:
-    user = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    enter = ["unshare", *user, "--net", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"]
+# With the rights we have, or in a user namespace of our own, which gives them inside.
+_WAYS: tuple[tuple[str, ...], ...] = ((), ("--user", "--map-root-user"))
+
+
+def _unshare(way: Sequence[str], words: Sequence[str]) -> list[str]:
+    enter = ["unshare", *way, "--net", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"]
     # The box dies with this process even if it is killed: setpriv hands the kernel's promise on through exec.
-    return ["setpriv", "--pdeathsig", "KILL", *enter, *command]
+    return ["setpriv", "--pdeathsig", "KILL", *enter, *words]
 
 
 def check() -> None:
     """Raises NoBox with the first thing that does not work here."""
-    missing = [command for command in NEEDED_COMMANDS if not shutil.which(command)]
+    missing = [name for name in NEEDED_COMMANDS if not shutil.which(name)]
     if missing:
         raise NoBox(
             f"the commands {', '.join(missing)} are missing; Debian and Ubuntu have them in iproute2, util-linux and mount"
         )
+    _way()
+
+
+@cache
+def _way() -> tuple[str, ...]:
+    """The first way that works. Raises NoBox."""
     script = [sys.executable, "-c", "from jinbao_lab import box; box.settle(); box.run_trial()"]
-    trial = subprocess.run(_unshare(script), capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-    if trial.returncode:
-        raise NoBox(
-            f"making network namespaces is not permitted here: {(trial.stderr.strip() or 'no reason given').splitlines()[-1]}"
-        )
+    problems = []
+    for way in _WAYS:
+        trial = subprocess.run(_unshare(way, script), capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+        if trial.returncode == 0:
+            return way
+        problems.append((trial.stderr.strip() or "no reason given").splitlines()[-1])
+    raise NoBox(f"making network namespaces is not permitted here: {'; '.join(dict.fromkeys(problems))}")
 
 
 def run_trial() -> None:
@@ -72,8 +84,8 @@ def run_trial() -> None:
 
 
 def command(words: Sequence[str]) -> tuple[str, list[str], dict[str, str]]:
-    """What os.execvpe takes to run a command in a new box."""
-    boxed = _unshare(words)
+    """What os.execvpe takes to run a command in a new box. Raises NoBox."""
+    boxed = _unshare(_way(), words)
     return boxed[0], boxed, {**os.environ, _OWNER: str(os.getpid())}
 
 

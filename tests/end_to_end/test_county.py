@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +15,33 @@ SCENARIOS = Path(__file__).with_name("scenarios")
 MISSED = 1
 
 
-def lab(*words: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "jinbao_lab.cli", "--lang", "en", *words]
+# What a plain container allows: no rights at all, and no user namespace to get them in.
+NO_RIGHTS = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+NO_USER_NAMESPACES = (
+    *("unshare", "--user", "--map-root-user", "sh", "-c"),
+    'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"',
+    "sh",
+)
+
+
+def lab(*words: str, before: Sequence[str] = ()) -> "subprocess.CompletedProcess[str]":
+    command = [*before, sys.executable, "-m", "jinbao_lab.cli", "--lang", "en", *words]
     return subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
 
 
 def read(out: Path, name: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads((out / name).read_text())
     return found
+
+
+def plain_container() -> Sequence[str]:
+    """The command that takes every right away; nothing where we have none to give."""
+    try:
+        check()
+    except NoBox:
+        return ()
+    can = subprocess.run([*NO_USER_NAMESPACES, "true"], stderr=subprocess.DEVNULL, check=False).returncode == 0
+    return (*NO_USER_NAMESPACES, *NO_RIGHTS) if can else NO_RIGHTS
 
 
 @pytest.mark.root
@@ -44,8 +64,9 @@ def test_every_fault_on_the_wire_is_found_though_collector_and_agents_are_killed
 
 def test_without_namespaces_it_does_what_it_can_and_names_what_it_cannot(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    done = lab("run", str(SCENARIOS / "loopback.toml"), "--out", str(out), "--loopback")
+    done = lab("run", str(SCENARIOS / "loopback.toml"), "--out", str(out), before=plain_container())
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "no namespaces here, on the loopback instead: making network namespaces is not permitted here" in done.stdout
     assert "cannot be made here: power (power_cut needs namespaces)" in done.stdout
     result = read(out, "score.json")
     assert {line["fault"] for line in result["lines"]} == {"cpe", "server"}
