@@ -11,6 +11,7 @@ from jinbao_config import units
 
 _EARLIEST_MS = units.instant_ms("2020-01-01T00:00:00Z")
 _MOST_NUMBER = 2**53
+_LONGEST_NAME = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Arrival:
 def examine(batch: Batch, fields: Mapping[str, Any], member: Member, now_ms: int) -> Arrival:
     """`fields` are its head's. Raises WireError if it cannot be given a place in a chain, or its body is not the one named."""
     chain, number, prev = fields.get("chain"), fields.get("number"), fields.get("prev")
-    if not isinstance(chain, str) or not isinstance(prev, str) or type(number) is not int or not 1 <= number < _MOST_NUMBER:
+    if not _is_name(chain) or not _is_name(prev) or type(number) is not int or not 1 <= number < _MOST_NUMBER:
         raise WireError("a batch's head names chain, number from 1 and prev")
     if batch.body is not None and sha256(batch.body) != fields.get("body"):
         raise WireError("the body's SHA-256 is not the one in the header")
@@ -97,6 +98,10 @@ def read_predecessor(fields: Mapping[str, Any]) -> Predecessor | None:
     if not isinstance(chain, str) or type(number) is not int or not 0 <= number < _MOST_NUMBER:
         return None
     return Predecessor(chain, number)
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= _LONGEST_NAME
 
 
 def _columns(batch: Batch, fields: Mapping[str, Any], verdicts: list[str]) -> Columns | None:

@@ -1,6 +1,7 @@
 """Daily manifests: the centre signs what it had, in the order it came, chained from day to day. Format: docs/wire.md."""
 
 import datetime
+import logging
 import threading
 import zoneinfo
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,8 @@ from jinbao_agent.wire import GENESIS, Signed, WireError
 from jinbao_collector import CollectorError
 from jinbao_collector.home import write_durably
 from jinbao_collector.volume import Volume, digest_of, month_files
+
+log = logging.getLogger(__name__)
 
 MANIFEST_TAG = "jinbao-manifest/1"
 
@@ -59,13 +62,23 @@ class Manifests:
             raise ManifestBroken(f"{file}: cannot be read: {problem}") from None
 
     def latest_hash(self) -> str:
-        """Of the latest day; "" if there is none yet. Cheap: the directory is looked into only when it changed."""
+        """Of the latest day; "" if there is none yet or it cannot be read: acks must go out all the same.
+
+        Cheap: the directory is looked into only when it changed.
+        """
         changed = self._directory.stat().st_mtime_ns
         with self._lock:
             if self._latest[0] != changed:
-                days = self.days()
-                self._latest = changed, self.read(days[-1]).hash if days else ""
+                self._latest = changed, self._read_latest()
             return self._latest[1]
+
+    def _read_latest(self) -> str:
+        days = self.days()
+        try:
+            return self.read(days[-1]).hash if days else ""
+        except ManifestBroken as problem:
+            log.error("the latest manifest is broken: %s", problem)
+            return ""
 
     def due(self, now_ms: int) -> list[datetime.date]:
         """The local days that have ended and have no manifest yet, from the first one with a batch."""
@@ -112,6 +125,8 @@ class Manifests:
                 raise ManifestBroken(f"{day}: does not follow on the manifest before it")
             if digest_of(self._hashes(first, last)) != fields["digest"]:
                 raise ManifestBroken(f"{day}: the journal's rows {first} to {last} are not those it attests")
+            if altered := [position for volume in self._volumes() for position in volume.altered(first, last)]:
+                raise ManifestBroken(f"{day}: the journal's row {altered[0]} is not the batch it attests")
             before, next_position = signed.hash, last + 1
 
     def _make(self, day: datetime.date, now_ms: int, context: Context, key: SigningKey) -> Signed:

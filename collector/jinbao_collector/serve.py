@@ -72,12 +72,13 @@ def serve(place: Place, now_ms: Callable[[], int], listening: Callable[[str], No
             timeout_graceful_shutdown=_STOP_S,
             limit_concurrency=files - 64,
         )
-        # uvicorn raises the signal again after a graceful stop; without these the process would die of it.
+        server = uvicorn.Server(config)
+        # In force until uvicorn sets its own, and when it raises the signal again after its graceful stop.
         for stop in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(stop, lambda number, frame: None)
+            signal.signal(stop, lambda number, frame: setattr(server, "should_exit", True))
         host, port = sock.getsockname()[:2]
         listening(f"https://{f'[{host}]' if ':' in host else host}:{port}")
-        uvicorn.Server(config).run(sockets=[sock])
+        server.run(sockets=[sock])
 
 
 def _socket(address: tuple[str, int]) -> socket.socket:

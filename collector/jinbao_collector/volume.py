@@ -185,6 +185,15 @@ class Volume:
         )
         return rows.fetchall()
 
+    def altered(self, first: int, last: int) -> Iterator[int]:
+        """The positions whose head is not the one of their hash, or whose body is not the one their head names."""
+        rows = self.db.execute(
+            "SELECT position, hash, head, body FROM batch WHERE position BETWEEN ? AND ? ORDER BY position", (first, last)
+        )
+        for position, hashed, head, body in rows:
+            if bytes.fromhex(sha256(head)) != hashed or (body is not None and not _is_body_of(head, body)):
+                yield position
+
     def all_hashes(self, last: int) -> list[tuple[int, str]]:
         """As `hashes` from the first row on; from an index alone, so that a whole month is quick."""
         rows = self.db.execute("SELECT position, hash FROM batch INDEXED BY batch_number WHERE position <= ?", (last,))
@@ -203,6 +212,13 @@ class Volume:
         """The last position that arrived before this instant."""
         position: int | None = self.db.execute("SELECT max(position) FROM batch WHERE arrived_ms < ?", (end_ms,)).fetchone()[0]
         return position
+
+
+def _is_body_of(head: bytes, packed: bytes) -> bool:
+    try:
+        return Signed(head, b"").fields().get("body") == sha256(zlib.decompress(packed))
+    except zlib.error:
+        return False
 
 
 def digest_of(rows: Iterable[tuple[int, str]]) -> str:

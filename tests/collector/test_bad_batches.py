@@ -84,6 +84,7 @@ REFUSED: list[tuple[str, Callable[[Scene], bytes], int, str]] = [
     ("header nested a million deep", lambda s: pack([raw(b"jinbao-batch/1\n" + b"[" * 1_000_000 + b"\n", s.good.key)]), 400, "JSON"),
     ("authentic, but numbered 0", lambda s: pack([rewritten(s.good.batch(NOON), s.good.key, number=0)]), 400, "number from 1"),
     ("authentic, but numbered beyond all reason", lambda s: pack([rewritten(s.good.batch(NOON), s.good.key, number=2**63)]), 400, "number from 1"),
+    ("authentic, but of a chain with an endless name", lambda s: pack([rewritten(s.good.batch(NOON), s.good.key, chain="c" * 129)]), 400, "names chain"),
     ("two chains in one request", lambda s: pack([s.good.batch(NOON), s.good.again(chain="c" * 32).batch(NOON)]), 400, "one chain"),
 ]  # fmt: skip
 

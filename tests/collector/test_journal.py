@@ -20,6 +20,7 @@ from jinbao_collector.centre import AlreadyServing, Centre
 from jinbao_collector.heard import last_heard
 from jinbao_collector.journal import JournalError, position_held
 from jinbao_collector.recovery import recover
+from jinbao_collector.store.journal_reader import JournalReader
 from jinbao_collector.volume import Volume, digest_of, month_files
 
 DAY_MS = 86_400_000
@@ -194,6 +195,8 @@ def test_a_full_disk_is_answered_later_and_when_there_is_room_everything_goes_on
     assert b"full" in answer.body
     assert any("full" in trouble for trouble in centre.troubles())
     assert read(file, "SELECT count(*) FROM batch") == [(2,)]
+    with JournalReader(centre.place.home.root) as reader:
+        assert len(reader.series(LINK, "township", "core", 0, 2**60)) == 12
     # The next request finds the files opened anew, without the bound.
     again = post(centre, *many)
     assert (again.status, ack(again)["number"]) == (200, 402)

@@ -153,6 +153,27 @@ def test_a_row_put_in_another_place_is_missed(attested: Centre) -> None:
         verify(attested)
 
 
+TAMPERS = {
+    "a byte of a body": "UPDATE batch SET body = CAST(substr(body, 1, 99) || x'00' AS BLOB) WHERE position = 3",
+    "a body that was another batch's": "UPDATE batch SET body = (SELECT body FROM batch WHERE position = 4) WHERE position = 3",
+    "words of a head": "UPDATE batch SET head = CAST(replace(head, 'township', 'Township') AS BLOB) WHERE position = 3",
+}
+
+
+@pytest.mark.parametrize("statement", TAMPERS.values(), ids=TAMPERS)
+def test_bytes_changed_in_a_row_are_seen(attested: Centre, statement: str) -> None:
+    tampered(attested, statement)
+    with pytest.raises(ManifestBroken, match="2021-04-10: the journal's row 3 is not the batch it attests"):
+        verify(attested)
+
+
+def test_a_latest_manifest_that_is_broken_does_not_hold_up_acks(attested: Centre, clock: TestClock) -> None:
+    (attested.place.home.manifests / "2021-04-12.manifest").write_bytes(b"torn")
+    tower = enrolled(attested, "tw-02")
+    answer = post(attested, tower.batch(clock.now_ms))
+    assert (answer.status, ack(answer)["manifest"]) == (200, "")
+
+
 def test_a_manifest_taken_out_breaks_the_chain_of_days(attested: Centre) -> None:
     (attested.place.home.manifests / "2021-04-10.manifest").unlink()
     with pytest.raises(ManifestBroken, match="2021-04-11: does not follow on the manifest before it"):

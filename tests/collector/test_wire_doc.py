@@ -96,3 +96,14 @@ def column_names(centre: Centre) -> set[str]:
 
 def test_the_document_says_how_long_the_ca_lives() -> None:
     assert f"P-256, {_CA_YEARS} years" in DOC
+
+
+def test_the_operators_page_names_every_metric(tmp_path: Path) -> None:
+    with centre_in(tmp_path, TestClock()) as centre:
+        post(centre, enrolled(centre).batch(NOON, waiting=1))
+        page, _ = centre.metrics.text("")
+    page_of_operators = (Path(__file__).parents[2] / "docs/collector.md").read_text()
+    # The client library adds when each counter was made.
+    names = {name for name in re.findall(r"^# TYPE (\w+)", page.decode(), re.MULTILINE) if not name.endswith("_created")}
+    assert len(names) == 14
+    assert names == set(re.findall(r"`(jinbao_\w+)[{`]", page_of_operators))
