@@ -4,16 +4,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from jinbao_lab.box import NoBox, check
+from sleepers import PATIENCE_S, await_count, mark_of
 
 pytestmark = pytest.mark.root
-PATIENCE_S = 10
 IN_THE_BOX = "ip netns add somewhere; sleep {mark} & sleep {mark}"
 
 
@@ -26,9 +25,8 @@ def _needs_a_box() -> None:
 
 
 @pytest.fixture
-def mark() -> str:
-    """An argument no other process has."""
-    return f"86400.{os.getpid()}{time.monotonic_ns()}"
+def mark(tmp_path: Path) -> str:
+    return mark_of(tmp_path)
 
 
 @pytest.fixture
@@ -44,23 +42,6 @@ def boxed(mark: str) -> Iterator["subprocess.Popen[bytes]"]:
         await_count(mark, 2)
         yield process
         process.kill()
-
-
-def sleepers(mark: str) -> int:
-    found = 0
-    for file in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            found += file.read_bytes() == f"sleep\0{mark}\0".encode()
-        except OSError:
-            continue  # it ended while we looked
-    return found
-
-
-def await_count(mark: str, wanted: int) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while sleepers(mark) != wanted:
-        assert time.monotonic() < deadline, f"{sleepers(mark)} sleepers instead of {wanted}"
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
