@@ -59,7 +59,7 @@ def play(stage: Stage, show: Show) -> None:
         except EOFError:
             return
         except ValueError as problem:
-            show.tell(str(problem), str(problem))
+            show.tell(str(problem))
             continue
         if words == ["quit"]:
             return
@@ -73,7 +73,7 @@ def _obey(stage: Stage, words: list[str], show: Show) -> None:
         case ["list"]:
             for name, kind in FAULTS.items():
                 places = " ".join(kind.places(stage.county)).replace(EVERYWHERE, "")
-                show.tell(f"{name:18} {places}", f"{name:18} {places}")
+                show.tell(f"{name:18} {places}")
         case ["inject" | "heal", name, *_] if name in FAULTS and FAULTS[name].needs_boxes and not stage.ground.has_boxes:
             show.tell(f"{name} 在环回地址上做不出", f"{name} cannot be made on the loopback")
         case [("inject" | "heal") as act, name, *place] if name in FAULTS and _is_place(stage.county, name, place):

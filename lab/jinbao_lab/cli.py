@@ -101,9 +101,9 @@ def _up(asked: argparse.Namespace, show: Show) -> int:
 
 def _list(asked: argparse.Namespace, show: Show) -> int:
     for file in sorted(SCENARIOS.glob("*.toml")):
-        show.tell(f"{file.stem:12} {read_scenario(file).value.name}", f"{file.stem:12} {read_scenario(file).value.name}")
+        show.tell(f"{file.stem:18} {read_scenario(file).value.name}")
     for name, kind in FAULTS.items():
-        show.tell(f"{name:18} {kind.says}", f"{name:18} {kind.says}")
+        show.tell(f"{name:18} {kind.says.to(show.lang)}")
     return DONE
 
 

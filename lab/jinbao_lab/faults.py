@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from jinbao_lab.county import EVERYWHERE, County
+from jinbao_reports.words import Text
 
 
 class Site(Protocol):
@@ -52,7 +53,7 @@ class Kind:
     """`inject` and `heal` act on a place. `needs_boxes`: cannot be made on loopback. `stands_in`: while it lasts, the county's
     probes tell the same as the township's, so that an agent may restart meanwhile without the statement changing."""
 
-    says: str
+    says: Text
     places: Callable[[County], tuple[str, ...]]
     inject: Act
     heal: Act
@@ -73,7 +74,7 @@ def _county(_: County) -> tuple[str, ...]:
 
 
 def _breaks(
-    says: str,
+    says: Text,
     places: Callable[[County], tuple[str, ...]],
     wires: Callable[[County, str], tuple[str, ...]] = lambda county, place: (),
     nodes: Callable[[County, str], tuple[str, ...]] = lambda county, place: (),
@@ -105,39 +106,52 @@ def _devices_of(township: str) -> tuple[str, ...]:
 
 FAULTS: Mapping[str, Kind] = {
     "link_cut": _breaks(
-        "the line between 光猫 and OLT is cut", _township, wires=lambda county, place: (county.wire(f"p{place}").name,)
+        Text("光猫与 OLT 之间的线路中断", "the line between 光猫 and OLT is cut"),
+        _township,
+        wires=lambda county, place: (county.wire(f"p{place}").name,),
     ),
-    "cpe_dead": _breaks("the 光猫 is dead", _township, nodes=lambda _, place: (f"p{place}",)),
+    "cpe_dead": _breaks(Text("光猫故障", "the 光猫 is dead"), _township, nodes=lambda _, place: (f"p{place}",)),
     "lan_dead": _breaks(
-        "the township's LAN gateway is dead", _township, nodes=lambda _, place: (f"g{place}",), stands_in=False
+        Text("乡镇内网网关故障", "the township's LAN gateway is dead"),
+        _township,
+        nodes=lambda _, place: (f"g{place}",),
+        stands_in=False,
     ),
-    "olt_dead": _breaks("an aggregation device is dead", _group, nodes=lambda _, place: (place,)),
+    "olt_dead": _breaks(Text("汇聚设备（OLT）故障", "an aggregation device is dead"), _group, nodes=lambda _, place: (place,)),
     "core_cut": _breaks(
-        "the line between aggregation and the carrier's core is cut",
+        Text("汇聚到运营商核心的线路中断", "the line between aggregation and the carrier's core is cut"),
         _group,
         wires=lambda county, place: (county.wire(place).name,),
     ),
     "county_line_cut": _breaks(
-        "the county's own access line is cut", _county, wires=lambda county, _: (county.wire("ce").name,)
+        Text("县中心的接入线路中断", "the county's own access line is cut"),
+        _county,
+        wires=lambda county, _: (county.wire("ce").name,),
     ),
     "county_site_dead": _breaks(
-        "gateway and router of the county site are dead", _county, nodes=lambda _, __: ("gw", "ce"), stands_in=False
+        Text("县中心的网关与路由器断电", "gateway and router of the county site are dead"),
+        _county,
+        nodes=lambda _, __: ("gw", "ce"),
+        stands_in=False,
     ),
     "power_cut": Kind(
-        "the township loses power: agent, gateway and 光猫 go off at once and come back with a new boot",
+        Text(
+            "乡镇停电：探针、网关、光猫同时断电，来电后重新启动",
+            "the township loses power: agent, gateway and 光猫 go off at once and come back with a new boot",
+        ),
         _township,
         _power_off,
         _power_on,
         needs_boxes=True,
     ),
     "agent_crash": Kind(
-        "the agent's process is killed and started again; its machine stays on",
+        Text("探针进程被杀死后重启，机器未断电", "the agent's process is killed and started again; its machine stays on"),
         _township,
         lambda scene, place: scene.site(place).crash_agent(),
         lambda scene, place: scene.site(place).start_agent(),
     ),
     "server_stop": Kind(
-        "the application server's process is stopped; its machine stays on",
+        Text("业务服务器停止服务，机器未断电", "the application server's process is stopped; its machine stays on"),
         _county,
         lambda scene, _: scene.app.stop(),
         lambda scene, _: scene.app.start(),

@@ -66,13 +66,13 @@ class Play:
         FAULTS[fault.kind].inject(self.stage, fault.on)
         self._onset_us[fault.id] = utc_us()
         self._active.append(fault.id)
-        self.show.tell(f"{fault.at / 1000:7.2f} s  ✂ {fault.id}", f"{fault.at / 1000:7.2f} s  ✂ {fault.id}")
+        self.show.tell(f"{fault.at / 1000:7.2f} s  ✂ {fault.id}")
 
     def _heal(self, fault: Fault) -> None:
         FAULTS[fault.kind].heal(self.stage, fault.on)
         self._restored_us[fault.id] = utc_us()
         self._active.remove(fault.id)
-        self.show.tell(f"{fault.end / 1000:7.2f} s  ✚ {fault.id}", f"{fault.end / 1000:7.2f} s  ✚ {fault.id}")
+        self.show.tell(f"{fault.end / 1000:7.2f} s  ✚ {fault.id}")
 
     def _kill(self, victim: str) -> None:
         if victim == torture.COLLECTOR:
@@ -81,7 +81,7 @@ class Play:
         else:
             self.stage.machines[victim].crash_agent()
             self.stage.machines[victim].start_agent()
-        self.show.tell(f"           kill -9 {victim}", f"           kill -9 {victim}")
+        self.show.tell(f"           kill -9 {victim}")
 
     def _truth(self, fault: Fault) -> Injected:
         county = self.stage.county

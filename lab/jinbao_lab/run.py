@@ -189,7 +189,7 @@ def _judge(order: Order, stage: Stage, truth: Truth, show: Show) -> Score:
     show.score(result)
     show.tell(f"文件在 {desk.out}：", f"files in {desk.out}:")
     for name in (page.name, "statement.json", "score.json", "config/", "truth/", "logs/"):
-        show.tell(f"  {name}", f"  {name}")
+        show.tell(f"  {name}")
     return result
 
 

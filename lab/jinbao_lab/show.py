@@ -26,9 +26,9 @@ class Show:
         """What is being done now."""
         self.console.print(f"[bold]▸ {self.text(zh, en)}[/bold]")
 
-    def tell(self, zh: str, en: str) -> None:
-        """A fact beside it."""
-        self.console.print(f"  {self.text(zh, en)}", markup=False, soft_wrap=True)
+    def tell(self, zh: str, en: str | None = None) -> None:
+        """A fact beside it; without `en` it reads the same in both."""
+        self.console.print(f"  {self.text(zh, zh if en is None else en)}", markup=False, soft_wrap=True)
 
     @contextmanager
     def clock(self, seconds: float) -> Iterator["Clock"]:
