@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from jinbao_agent.wire import BATCH_TAG, Batch, Columns, WireError, check_header, read_columns, sha256
 from jinbao_collector.agents import Member
@@ -100,7 +100,7 @@ def read_predecessor(fields: Mapping[str, Any]) -> Predecessor | None:
     return Predecessor(chain, number)
 
 
-def _is_name(value: object) -> bool:
+def _is_name(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and len(value) <= _LONGEST_NAME
 
 

@@ -183,9 +183,9 @@ def _is_fringe(truth: Truth, link: str, outage: Outage) -> bool:
     if outage["scope"] != "service":
         return False
     slack = truth.interval_ms * 1000
-    since, until = _span(outage, truth)
     edges = [edge for fault in truth.faults if link in fault.links for edge in (fault.onset_us, fault.restored_us)]
-    return any(edge - slack <= since and until <= edge + slack for edge in edges)
+    pieces = [(instant_us(piece["from"]), instant_us(piece["to"])) for piece in outage["slices"]]
+    return all(any(edge - slack <= since and until <= edge + slack for edge in edges) for since, until in pieces)
 
 
 def _torn_events(truth: Truth, lines: Sequence[Line], found: Mapping[str, Sequence[Outage]]) -> Iterator[str]:

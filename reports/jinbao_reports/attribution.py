@@ -35,11 +35,15 @@ Sights = npt.NDArray[np.int8]
 
 @dataclass(frozen=True, slots=True)
 class Attributed:
-    """One outage's slices; the grace that its power cuts grant, for the outages after it; whether a clock step touched it."""
+    """One outage's slices; the grace that its power cuts grant, for the outages after it; whether a clock step touched it.
+
+    `edge_error` is how far its edges may be off: T of the samples that gave it, milliseconds.
+    """
 
     slices: tuple[Slice, ...]
     grace: Spans = ()
     suspect: bool = False
+    edge_error: int = 0
 
 
 @dataclass(frozen=True)
@@ -55,16 +59,11 @@ class County:
 
     def attributed(self, outage: Outage, carried: Spans) -> Attributed:
         attribution = Attribution(self, outage, carried)
-        return Attributed(attribution.slices(), attribution.grace, attribution.suspect)
+        return Attributed(attribution.slices(), attribution.grace, attribution.suspect, attribution.t_ref)
 
     def quality(self, link: str, spans: Spans) -> Quality:
         reference = self.contract.state.reference
-        return quality(self.measured.rung(link, reference.vantage, reference.target), spans)
-
-    @property
-    def edge_error(self) -> int:
-        """How far an outage's edges may be off, milliseconds: one T."""
-        return self.measured.links.interval(self.contract.state.reference.target)
+        return quality(self.measured.rung(link, reference.vantage, reference.target, service=False), spans)
 
     @cached_property
     def county_mains_off(self) -> Spans:
@@ -203,6 +202,17 @@ class _Observer:
                 seen = replace(seen, agent_silent=True, **self._silence(start))
             yield replace(seen, group_cut=True) if self._group_cut(seen, index) else seen
 
+    @cached_property
+    def t_ref(self) -> Ints:
+        """T of the sample that gave the state at each slice start."""
+        found = np.full(len(self.starts), self.of.t_ref)
+        for (start, end), key in self.of.pieces:
+            mine = (self.starts >= start) & (self.starts < end)
+            results = self.measured.rung(*key).results
+            last = np.maximum(np.searchsorted(results.at, self.starts[mine], "right") - 1, 0)
+            found[mine] = results.interval[last]
+        return found
+
     def looks(self, index: int) -> tuple[Look, ...]:
         """The samples behind one slice, township first."""
         found = []
@@ -226,7 +236,7 @@ class _Observer:
                 self._seen[key] = unseen.astype(np.int8), unseen
             else:
                 rung = self.measured.rung(*key)
-                picks = rung.nearest(self.starts, self.of.t_ref)
+                picks = rung.nearest(self.starts, self.t_ref)
                 ok = rung.results.ok[picks] if len(rung.results) else np.zeros(len(picks), bool)
                 self._seen[key] = np.where(picks >= 0, ok, -1).astype(np.int8), picks
         return self._seen[key]

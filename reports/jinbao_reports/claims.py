@@ -52,7 +52,7 @@ def claim(outage: Outage, ticket: Entry | None, contract: Contract, as_of: int |
     if window is None and not from_report:
         return Claim(ticket, "", ())
     if ticket is None or ticket.reported_at is None:
-        still_open = window is not None and as_of is not None and as_of < outage.onset + window
+        still_open = window is not None and as_of is not None and as_of <= outage.onset + window
         return Claim(None, "open", ()) if still_open else Claim(None, "missing", FOREVER)
     if window is not None and ticket.reported_at > outage.onset + window:
         return Claim(ticket, "late", FOREVER)

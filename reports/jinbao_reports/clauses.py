@@ -17,10 +17,11 @@ def clauses(judged: LinkJudgement, judgement: Judgement) -> Iterator[Clause]:
     contract, limits = judgement.case.contract.value, judgement.case.contract.value.limits
     yield Clause("availability", judged.ratios.low, contract.target, judged.verdict)
     failures = [found for found in judged.outages if found.outage.scope == "link" and found.counted]
+    reported = [*failures, *(found for found in judged.elsewhere if found.counted)]
     if limits.response is not None:
-        yield clause("response", max(_responses(failures, judgement), default=None), limits.response)
+        yield clause("response", max(_responses(reported, judgement), default=None), limits.response)
     if limits.repair is not None:
-        yield clause("repair", max(_repairs(failures, judgement), default=None), limits.repair.limit)
+        yield clause("repair", max(_repairs(reported, judgement), default=None), limits.repair.limit)
     if limits.outages is not None:
         yield clause("outages", _most_outages(failures, judgement, limits.outages.per), limits.outages.max)
     if limits.longest is not None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from jinbao_collector.series import NO_SAMPLES
 from jinbao_config.links import ALL_LINKS
 from jinbao_reports.attribution import Attributed
 from jinbao_reports.files import StateSpan
-from jinbao_reports.interval import FOREVER, Spans, intersect, merge, union
+from jinbao_reports.interval import FOREVER, Span, Spans, intersect, merge, union
 from jinbao_reports.measured import Rung
 from jinbao_reports.quality import Quality, quality
 from jinbao_reports.smoothing import Slice
@@ -28,7 +29,6 @@ class Declared:
     stated: Mapping[str, Stated]
     codes: tuple[str, ...]
     as_of: int | None = None
-    edge_error: int = 0
 
     @property
     def states(self) -> Mapping[str, LinkState]:
@@ -47,9 +47,15 @@ class Declared:
         slices = [
             Slice(start, end, row_of(piece.cause), Observation(service=outage.scope == "service"), ())
             for piece in pieces
-            for start, end in intersect((piece.span,), outage.down)
+            for span in intersect((piece.span,), outage.down)
+            for start, end in self._cut(outage.link, span)
         ]
         return Attributed(tuple(sorted(slices, key=lambda piece: piece.start)), carried)
+
+    def _cut(self, link: str, span: Span) -> Iterator[Span]:
+        """At the exact instants of the ledger, as samples would be (R4.1)."""
+        inside = {edge for edge in self.stated[link].edges() if span[0] < edge < span[1]}
+        yield from pairwise(sorted({*span, *inside}))
 
     def quality(self, link: str, spans: Spans) -> Quality:
         return quality(_NOTHING_PROBED, spans)

@@ -12,8 +12,12 @@ from jinbao_reports.interval import intersect
 from jinbao_reports.judge import JudgedOutage, Judgement, LinkJudgement, Part
 from jinbao_reports.notation import Writer, seconds
 from jinbao_reports.source import BadInput
-from jinbao_reports.table import trace
+from jinbao_reports.table import Condition, Row, trace
+from jinbao_reports.words import Text
 
+_ALL_HOLD = Text("各条件均成立", "all conditions hold")
+_FAILED = Text("不成立：{words}", "not: {words}")
+_EDGES = {"onset": Text("开始前后", "onset"), "restored": Text("恢复前后", "restored")}
 _AROUND = 4
 """Samples shown before and after each edge: enough to see n = 3 turn the state."""
 
@@ -28,7 +32,7 @@ def find(judgement: Judgement, outage_id: str) -> tuple[LinkJudgement, JudgedOut
     raise BadInput(f"outage {outage_id!r} is not in this period; it has {known}")
 
 
-def explanation(judgement: Judgement, outage_id: str) -> dict[str, Any]:
+def explanation(judgement: Judgement, outage_id: str, lang: str = "zh") -> dict[str, Any]:
     """Everything `explain` prints, as data."""
     link, found = find(judgement, outage_id)
     write = Writer(judgement.case.contract.value.zone)
@@ -41,7 +45,7 @@ def explanation(judgement: Judgement, outage_id: str) -> dict[str, Any]:
         "restored": write.instant(found.outage.restored),
         "suspect": found.suspect,
         "edges": _edges(judgement, found, write),
-        "parts": [_part(run, write) for run in _runs(found.parts)],
+        "parts": [_part(run, write, lang) for run in _runs(found.parts)],
         "entries": list(_entries(judgement, found, write)),
     }
 
@@ -58,17 +62,9 @@ def _runs(parts: tuple[Part, ...]) -> Iterator[tuple[Part, ...]]:
         yield tuple(run)
 
 
-def _part(run: tuple[Part, ...], write: Writer) -> dict[str, Any]:
+def _part(run: tuple[Part, ...], write: Writer, lang: str) -> dict[str, Any]:
     first = _telling(run)
-    steps = [
-        {
-            "row": row.number,
-            "cause": row.cause,
-            "matched": failed is None,
-            "because": failed.words if failed else "all conditions hold",
-        }
-        for row, failed in trace(first.slice.seen)
-    ]
+    steps = [_step(row, failed, lang) for row, failed in trace(first.slice.seen)]
     return {
         "from": write.instant(run[0].start),
         "to": write.instant(run[-1].end),
@@ -85,6 +81,11 @@ def _part(run: tuple[Part, ...], write: Writer) -> dict[str, Any]:
         ],
         "table": steps,
     }
+
+
+def _step(row: Row, failed: Condition | None, lang: str) -> dict[str, Any]:
+    because = _ALL_HOLD if failed is None else failed.words
+    return {"row": row.number, "cause": row.cause, "matched": failed is None, "because": because.to(lang)}
 
 
 def _telling(run: tuple[Part, ...]) -> Part:
@@ -145,12 +146,12 @@ def lines(told: dict[str, Any], lang: str) -> Iterator[str]:
             yield f"    {rung}: {words.outcome(seen['outcome'], lang)} @ {seen['at']}"
         for step in part["table"]:
             mark = "→" if step["matched"] else "·"
-            reason = step["because"] if step["matched"] else f"not: {step['because']}"
+            reason = step["because"] if step["matched"] else _FAILED.to(lang, words=step["because"])
             yield f"    {mark} {step['row']:>5} {step['cause']:<21} {reason}"
     yield ""
     for edge in told["edges"]:
         shown = "  ".join(f"{sample['at'][11:]} {sample['outcome']}" for sample in edge["samples"])
-        yield f"  {edge['edge']:<8} {words.rung(edge['vantage'], edge['target'], lang)}: {shown}"
+        yield f"  {_EDGES[edge['edge']].to(lang)} {words.rung(edge['vantage'], edge['target'], lang)}: {shown}"
     for entry in told["entries"]:
         people = f"{entry['author']} / {entry['approved_by'] or '—'}"
         yield f"  {entry['id']} {entry['kind']} {entry['from']} → {entry['to']} {people} {entry['document']}"

@@ -1,6 +1,6 @@
 """Samples, events and intervals from CSV files (formats: judgement R6). Wrong rows are listed with their line numbers."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,6 +50,7 @@ class _Rows:
             raise BadInput(f"{file}: is not a CSV in UTF-8: {' '.join(str(problem).split())}") from None
         self.complaints: list[tuple[int, str]] = []
         self._check_header(columns, optional)
+        self._check_fields()
 
     def _check_header(self, columns: tuple[str, ...], optional: tuple[str, ...]) -> None:
         expected = ",".join(columns) + "".join(f"[,{name}]" for name in optional)
@@ -60,12 +61,27 @@ class _Rows:
         if unknown:
             raise BadInput(f"{self.file}: line 1: unknown column {', '.join(unknown)}; the columns are {expected}")
 
+    def _check_fields(self) -> None:
+        """Every row has the header's fields; empty lines are passed over, and line numbers stay those of the file."""
+        if not isinstance(self.table.index, pd.RangeIndex):
+            raise BadInput(f"{self.file}: line 2: more fields than the header names")
+        absent = self.table.isna()
+        self.table = self.table[~absent.all(axis=1)]
+        self._lines = self.table.index.to_numpy() + 2
+        self.table = self.table.reset_index(drop=True)
+        self.complain(self.table.isna().any(axis=1).to_numpy(bool), lambda row: "fewer fields than the header names")
+        self.table = self.table.fillna("")
+
+    def line(self, row: int) -> int:
+        """The line of the file in which a row stands."""
+        return int(self._lines[row])
+
     def text(self, name: str) -> pd.Series:
         return self.table[name] if name in self.table.columns else pd.Series("", index=self.table.index)
 
     def complain(self, rows: npt.NDArray[np.bool_], sentence: Callable[[int], str]) -> None:
         for row in np.flatnonzero(rows)[:_MOST_LISTED].tolist():
-            self.complaints.append((row + 2, sentence(row)))
+            self.complaints.append((self.line(row), sentence(row)))
 
     def codes(self, name: str, problem: Callable[[str], str | None]) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
         """A column of words as codes over its distinct words, each checked once."""
@@ -89,7 +105,7 @@ class _Rows:
 
     def instants_us(self, name: str) -> npt.NDArray[np.int64]:
         """A column of instants: RFC 3339, or milliseconds since 1970 UTC as a whole number."""
-        text = self.text(name)
+        text = self.text(name).str.upper()
         epoch = text.str.fullmatch(r"\d{1,15}").to_numpy(bool)
         rfc = text.str.fullmatch(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)").to_numpy(bool)
         stamps = np.zeros(len(text), np.int64)
@@ -186,13 +202,16 @@ def read_intervals(file: Path) -> tuple[tuple[StateSpan, ...], str]:
     return tuple(spans), digest(file)
 
 
-def _refuse_overlaps(rows: _Rows, spans: Iterable[StateSpan]) -> None:
-    ends: dict[str, tuple[int, int]] = {}
-    for row, piece in sorted(enumerate(spans), key=lambda item: item[1].span):
-        end, line = ends.get(piece.link, (piece.span[0], 0))
-        if piece.span[0] < end:
-            rows.complaints.append((row + 2, f"overlaps line {line}; the intervals of a link must not overlap"))
-        ends[piece.link] = max((piece.span[1], row + 2), (end, line))
+def _refuse_overlaps(rows: _Rows, spans: Sequence[StateSpan]) -> None:
+    """Within each link, a row for all links (*) counting as one of its own."""
+    for link in sorted({piece.link for piece in spans}):
+        mine = [(row, piece) for row, piece in enumerate(spans) if piece.link in (link, ALL_LINKS)]
+        end, last = 0, 0
+        for row, piece in sorted(mine, key=lambda item: item[1].span):
+            if last and piece.span[0] < end:
+                rows.complaints.append((rows.line(row), f"overlaps line {last}; the intervals of a link must not overlap"))
+            if piece.span[1] > end:
+                end, last = piece.span[1], rows.line(row)
     rows.finish()
 
 

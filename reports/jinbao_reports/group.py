@@ -42,7 +42,7 @@ def group(judgement: Judgement) -> Json:
 
 
 def _outages(judgement: Judgement, scope: str) -> int:
-    return sum(found.outage.scope == scope for link in judgement.links for found in link.outages)
+    return sum(found.outage.scope == scope and not found.is_edge for link in judgement.links for found in link.outages)
 
 
 def _causes(judgement: Judgement) -> list[Json]:

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from jinbao_collector.entry import Entry
-from jinbao_collector.series import Series
-from jinbao_collector.store import Reader, SeriesKey
+from jinbao_collector.store import Reader
 from jinbao_config.contract import Contract, Rule
 from jinbao_config.links import Link, Links
 from jinbao_config.shape import Document
-from jinbao_config.units import DAY_MS
 from jinbao_reports import sla
 from jinbao_reports.attribution import Attributed, County
 from jinbao_reports.claims import NO_CLAIM, Claim, claim, tickets_of
@@ -22,12 +20,10 @@ from jinbao_reports.quality import Quality
 from jinbao_reports.service_time import Period, midnight_ms, parse_period, service_spans, validity
 from jinbao_reports.smoothing import Slice
 from jinbao_reports.source import BadInput
-from jinbao_reports.state import LinkState, Outage, link_state, outages, service_only
+from jinbao_reports.state import LinkState, Outage, is_edge, link_state, outages, service_only
 from jinbao_reports.stated import Stated, known_at, span_of, stated_about
 from jinbao_reports.table import Verdict, class_of, party_of, verdict_of
 from jinbao_reports.timeline import Flap
-
-_FIRST_MARGIN_MS = 2 * DAY_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +63,6 @@ class Basis(Protocol):
     @property
     def stated(self) -> Mapping[str, Stated]: ...
 
-    @property
-    def edge_error(self) -> int: ...
-
     def attributed(self, outage: Outage, carried: Spans) -> Attributed: ...
 
     def quality(self, link: str, spans: Spans) -> Quality: ...
@@ -98,6 +91,8 @@ class JudgedOutage:
     claim: Claim
     classed: Mapping[str, Spans]
     suspect: bool
+    edge_error: int
+    is_edge: bool
 
     @property
     def counted(self) -> int:
@@ -106,7 +101,10 @@ class JudgedOutage:
 
 @dataclass(frozen=True, slots=True)
 class LinkJudgement:
-    """One link's figures. `in_force` is the period within its validity, `service` that within the service hours."""
+    """One link's figures. `in_force` is the period within its validity, `service` that within the service hours.
+
+    `outages` have DOWN time in the period. `elsewhere` are reported outages without: their ticket may fall into it.
+    """
 
     link: Link
     in_force: Spans
@@ -114,6 +112,7 @@ class LinkJudgement:
     state: LinkState
     stated: Stated
     outages: tuple[JudgedOutage, ...]
+    elsewhere: tuple[JudgedOutage, ...]
     sums: sla.Sums
     ratios: sla.Availability
     edge_error: int
@@ -145,61 +144,30 @@ def contract_in_force(contracts: Sequence[Document[Contract]], period: str) -> t
 
 def judge_samples(source: Reader, case: Case) -> Judgement:
     """From samples: state, then attribution, both on 24x7 time, then `judge`."""
-    measured, states = _settled(source, case)
+    # All that is known, however far: a ticket, a boot or a clock step long after the period may decide what lies in it (R2.4).
+    window = FOREVER[0][0], FOREVER[0][1] if case.as_of is None else case.as_of
+    measured = Measured(source, case.links, case.rule.wait, window)
+    states = {link.code: link_state(measured, link.code, case.contract.value, case.outage_rule) for link in case.in_force()}
     return judge(County(measured, case.contract.value, case.outage_rule.n, case.in_force(), states, case.stated()), case)
 
 
 def judge(basis: Basis, case: Case) -> Judgement:
     """Service hours, classes, sums and verdicts of every link, and the events they share."""
     links = tuple(_judge_link(basis, case, link) for link in case.in_force())
-    return Judgement(case, basis, links, common_events(links, basis.edge_error))
-
-
-def _settled(source: Reader, case: Case) -> tuple[Measured, dict[str, LinkState]]:
-    """Reads as far beyond the period as its edges need: until each outage that crosses one has its onset and its end (R2.4)."""
-    start, end = case.period.span
-    until = FOREVER[0][1] if case.as_of is None else case.as_of
-    margin = _FIRST_MARGIN_MS
-    while True:
-        window = start - margin, min(end + margin, until)
-        measured = Measured(source, case.links, case.rule.wait, window)
-        states = {link.code: link_state(measured, link.code, case.contract.value, case.outage_rule) for link in case.in_force()}
-        if all(_settles(state, case.period.span) for state in states.values()) or _all_read(source, measured, until):
-            return measured, states
-        margin *= 8
-
-
-def _settles(state: LinkState, period: Span) -> bool:
-    for timeline in (state.link, state.service):
-        if timeline is None:
-            continue
-        up = timeline.up
-        if not up or up[0][0] > period[0] or up[-1][1] < period[1]:
-            return False
-    return True
-
-
-def _all_read(source: Reader, measured: Measured, until: int) -> bool:
-    """Nothing lies outside the window."""
-    start, end = measured.window
-
-    def outside(name: SeriesKey) -> Iterator[Series]:
-        yield source.series(*name, FOREVER[0][0], start)
-        yield source.series(*name, end, until)
-
-    return not any(len(series) for name in measured.names for series in outside(name))
+    return Judgement(case, basis, links, common_events(links, case.links.interval(case.contract.value.state.reference.target)))
 
 
 def _judge_link(basis: Basis, case: Case, link: Link) -> LinkJudgement:
     contract, state, stated = case.contract.value, basis.states[link.code], basis.stated[link.code]
     in_force = intersect((case.period.span,), validity(link, contract.zone))
     service = intersect(in_force, service_spans(case.period.span, contract.service_hours, contract.zone))
-    judged = tuple(_judge_outages(basis, case, link, in_force, service))
+    known = tuple(_judge_outages(basis, case, link, in_force, service))
+    judged = tuple(found for found in known if intersect(found.outage.down, in_force))
     on_link = [found for found in judged if found.outage.scope == "link"]
     classed = [(spans, klass) for found in on_link for klass, spans in found.classed.items()]
     seconds = sla.sums(service, state.link, classed, stated.excluded)
     ratios = sla.availability(seconds, state.user(), service, contract.mode)
-    edge_error = basis.edge_error * sum(found.counted > 0 for found in on_link)
+    edge_error = sum(found.edge_error for found in on_link if found.counted)
     return LinkJudgement(
         link=link,
         in_force=in_force,
@@ -207,6 +175,7 @@ def _judge_link(basis: Basis, case: Case, link: Link) -> LinkJudgement:
         state=state,
         stated=stated,
         outages=judged,
+        elsewhere=tuple(found for found in known if found not in judged),
         sums=seconds,
         ratios=ratios,
         edge_error=edge_error,
@@ -220,21 +189,34 @@ def _judge_link(basis: Basis, case: Case, link: Link) -> LinkJudgement:
 
 
 def _judge_outages(basis: Basis, case: Case, link: Link, in_force: Spans, service: Spans) -> Iterator[JudgedOutage]:
-    """Every outage is attributed, for grace carries from one to the next; those with DOWN time in the period are kept."""
+    """Every outage is attributed, for grace carries from one to the next.
+
+    Kept are those with DOWN time in the period, classed by its service time, and the reported ones of other periods.
+    """
     state, stated, contract = basis.states[link.code], basis.stated[link.code], case.contract.value
     interval = case.links.interval(contract.state.service.target)
-    for scope, timeline in (("link", state.link), ("service", service_only(state, interval))):
+    for scope, timeline in (("link", state.link), ("service", service_only(state))):
         found = list(outages(link.code, scope, timeline))
         tickets = tickets_of(found, stated.tickets, contract) if scope == "link" else {}
         grace: Spans = ()
         for outage in found:
             attributed = basis.attributed(outage, grace)
             grace = attributed.grace
-            if intersect(outage.down, in_force):
+            ticket = tickets.get(outage.id)
+            within = bool(intersect(outage.down, in_force))
+            if within or ticket:
                 parts = tuple(_parts(attributed.slices, link, contract, stated, scope))
-                claimed = claim(outage, tickets.get(outage.id), contract, case.as_of) if scope == "link" else NO_CLAIM
-                classed = _classed(parts, claimed, service, stated.excluded)
-                yield JudgedOutage(outage, parts, claimed, classed, attributed.suspect)
+                claimed = claim(outage, ticket, contract, case.as_of) if scope == "link" else NO_CLAIM
+                hours = service if within else _hours_of(outage, link, contract)
+                classed = _classed(parts, claimed, hours, stated.excluded)
+                edge = is_edge(outage, state, interval)
+                yield JudgedOutage(outage, parts, claimed, classed, attributed.suspect, attributed.edge_error, edge)
+
+
+def _hours_of(outage: Outage, link: Link, contract: Contract) -> Spans:
+    """The service time that an outage of another period touched."""
+    whole = outage.onset, outage.down[-1][1]
+    return intersect(validity(link, contract.zone), service_spans(whole, contract.service_hours, contract.zone))
 
 
 def _parts(slices: Iterable[Slice], link: Link, contract: Contract, stated: Stated, scope: str) -> Iterator[Part]:
@@ -261,5 +243,7 @@ def _classed(parts: Iterable[Part], claimed: Claim, service: Spans, excluded: Sp
         if part.verdict.klass == "counted":
             found["unclaimed"] += intersect(rest, claimed.unclaimed)
             rest = subtract(rest, claimed.unclaimed)
-        found[part.verdict.klass] += rest
+        by_hand = part.verdict.row.startswith("ledger:")
+        # Only an approved exclusion excludes; a cutover that none covers stays open, unless an approved entry classes it.
+        found["disputed" if part.verdict.klass == "excluded" and not by_hand else part.verdict.klass] += rest
     return {klass: merge(spans) for klass, spans in found.items()}

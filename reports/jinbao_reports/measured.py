@@ -1,7 +1,7 @@
 """What was measured, ready for judgement: each rung's results on the right clock, each agent's life, each site's power."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -26,7 +26,7 @@ class Rung:
     suspect: frozenset[int]
     host: str
 
-    def nearest(self, starts: Ints, t_ref: int) -> Ints:
+    def nearest(self, starts: Ints, t_ref: Ints) -> Ints:
         """For each instant the index of the sample nearest to it within max(t_ref, its own T), ties to the earlier; else -1."""
         at = self.results.at
         if not len(at):
@@ -109,9 +109,13 @@ class AgentLife:
         return any(boot.last > instant for boot in self.boots)
 
     def old_boot(self, instant: int) -> str | None:
-        """The boot of the last record before an instant; None if there is none."""
-        before = [boot for boot in self.boots if boot.first < instant]
-        return max(before, key=lambda boot: (min(boot.last, instant), boot.first)).name if before else None
+        """The boot of the last record before an instant that names its boot, else ""; None if there is no record."""
+        before = [(event.at_us // 1000, event.boot) for event in self.events if event.at_us // 1000 < instant]
+        for series in self.series:
+            last = int(np.searchsorted(series.at, instant)) - 1
+            if last >= 0:
+                before.append((int(series.at[last]), series.boots[series.boot[last]]))
+        return max(before, key=lambda record: (bool(record[1]), record[0]))[1] if before else None
 
     def new_boot(self, instant: int) -> _Boot | None:
         """The next boot with another, non-empty boot_id."""
@@ -126,15 +130,22 @@ class AgentLife:
     def periods(self, begin: str, end: str) -> Spans:
         """Spans between two kinds of event; one never ended ends at the first record of another boot (R9)."""
         spans: list[Span] = []
-        opened: Event | None = None
-        for event in self.events:
-            if event.event == begin and opened is None:
-                opened = event
-            elif event.event == end and opened is not None:
-                spans.append((opened.at_us // 1000, event.at_us // 1000))
+        opened: int | None = None
+        resets = sorted((event for event in self.events if event.event in (begin, end)), key=lambda event: event.at_us)
+        lost = FOREVER[0][1]
+        for event in resets:
+            at = event.at_us // 1000
+            if event.event == end and opened is not None:
+                spans.append((opened, at))
                 opened = None
+            elif event.event == begin:
+                if opened is not None and lost <= at:
+                    spans.append((opened, lost))
+                    opened = None
+                opened = at if opened is None else opened
+                lost = self._other_boot_after(event)
         if opened is not None:
-            spans.append((opened.at_us // 1000, self._other_boot_after(opened)))
+            spans.append((opened, lost))
         return merge(spans)
 
     def _other_boot_after(self, event: Event) -> int:
@@ -150,7 +161,7 @@ class Measured:
     links: Links
     wait_ms: int
     window: Span
-    _rungs: dict[tuple[str, str, str], Rung] = field(default_factory=dict)
+    _rungs: dict[tuple[str, str, str, bool], Rung] = field(default_factory=dict)
     _lives: dict[tuple[str, str], AgentLife] = field(default_factory=dict)
 
     @cached_property
@@ -161,18 +172,21 @@ class Measured:
     def events(self) -> tuple[Event, ...]:
         return self.source.events(*self.window)
 
-    def rung(self, link: str, vantage: str, target: str) -> Rung:
-        name = link, vantage, target
-        if name not in self._rungs:
-            self._rungs[name] = self._prepare(*name)
-        return self._rungs[name]
+    def rung(self, link: str, vantage: str, target: str, *, service: bool | None = None) -> Rung:
+        """One series prepared. `service`: a refusal is a failure, as on the service timeline; by default so for `app`."""
+        key = link, vantage, target, target == "app" if service is None else service
+        if key not in self._rungs:
+            self._rungs[key] = self._prepare(*key)
+        return self._rungs[key]
 
-    def _prepare(self, link: str, vantage: str, target: str) -> Rung:
+    def _prepare(self, link: str, vantage: str, target: str, service: bool) -> Rung:
         raw = self.source.series(link, vantage, target, *self.window)
         records, suspect = restamp(raw, steps_of(self.events, link, vantage))
         host = self._host(link, vantage, target)
         series = sent(records)
-        return Rung(records, series, results(series, self.wait_ms, host, service=target == "app"), suspect, host)
+        known = results(series, self.wait_ms, host, service=service)
+        known = replace(known, held=np.minimum(known.held, self.window[1]))  # nothing is known after `as_of`
+        return Rung(records, series, known, suspect, host)
 
     def _host(self, link: str, vantage: str, target: str) -> str:
         if link == ALL_LINKS:
@@ -182,13 +196,13 @@ class Measured:
             targets = declared.targets if vantage == "township" else declared.seen_from_county()
         return targets[target].host if target in targets else ""
 
-    def judged(self, key: SeriesKey, rule: OutageRule) -> Results:
+    def judged(self, key: SeriesKey, rule: OutageRule, *, service: bool = False) -> Results:
         """What the rule looks at: the samples, or their windows."""
-        samples = self.rung(*key).results
+        samples = self.rung(*key, service=service).results
         return samples if rule.dt is None or rule.c is None else windows(samples, rule.dt, rule.c)
 
-    def timeline(self, key: SeriesKey, rule: OutageRule) -> Timeline:
-        return hysteresis(self.judged(key, rule), rule.n)
+    def timeline(self, key: SeriesKey, rule: OutageRule, *, service: bool = False) -> Timeline:
+        return hysteresis(self.judged(key, rule, service=service), rule.n)
 
     def township(self, link: str) -> AgentLife:
         return self._life(link, "township", TOWNSHIP_TARGETS)

@@ -105,12 +105,18 @@ def service_spans(span: Span, hours: ServiceHours, zone: ZoneInfo) -> Spans:
 
 def _daily(span: Span, hours: ServiceHours, zone: ZoneInfo) -> Iterator[Span]:
     day = local_day(span[0], zone)
-    while (start := midnight_ms(day, zone)) < span[1]:
+    while midnight_ms(day, zone) < span[1]:
         if hours.days == "all" or is_legal_workday(day):
             following = midnight_ms(day + _DAY, zone)
             for first, last in hours.spans:
-                yield start + first, following if last == units.DAY_MS else start + last
+                yield _clock_ms(day, first, zone), following if last == units.DAY_MS else _clock_ms(day, last, zone)
         day += _DAY
+
+
+def _clock_ms(day: date, after_midnight: int, zone: ZoneInfo) -> int:
+    """The instant at which the local clock shows a time: not midnight plus hours, on a day when the clock changes."""
+    hour, minute = divmod(after_midnight // 60_000, 60)
+    return units.datetime_us(datetime.combine(day, time(hour, minute), zone)) // 1000
 
 
 def is_legal_workday(day: date) -> bool:

@@ -42,7 +42,8 @@ def smooth(slices: tuple[Slice, ...], edges: tuple[int, ...], least_ms: int) -> 
                 break
             neighbours = [i for i in (index - 1, index + 1) if 0 <= i < len(runs)]
             giver = runs[max(neighbours, key=lambda i: (_length(runs[i]), -i))]
-            runs[index] = [replace(piece, row=giver[0].row) for piece in shortest]
+            nearest = giver[-1] if giver[-1].end <= shortest[0].start else giver[0]
+            runs[index] = [replace(piece, row=nearest.row) for piece in shortest]
             runs = _runs([piece for run in runs for piece in run])
         smoothed += [piece for run in runs for piece in run]
     return tuple(smoothed)
@@ -65,7 +66,7 @@ def _segments(slices: tuple[Slice, ...], edges: tuple[int, ...]) -> Iterator[lis
 def _runs(slices: list[Slice]) -> list[list[Slice]]:
     runs: list[list[Slice]] = []
     for piece in slices:
-        if runs and runs[-1][-1].row == piece.row:
+        if runs and runs[-1][-1].row.cause == piece.row.cause:
             runs[-1].append(piece)
         else:
             runs.append([piece])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from jinbao_collector.store import SeriesKey
 from jinbao_config.contract import Contract, SeriesName
 from jinbao_config.links import ALL_LINKS
-from jinbao_reports.interval import Spans, complement, intersect, subtract, total, union
+from jinbao_reports.interval import Spans, complement, intersect, subtract, union
 from jinbao_reports.measured import Measured
 from jinbao_reports.profiles import OutageRule
 from jinbao_reports.timeline import NOTHING_KNOWN, Flap, Timeline, failed_runs
@@ -53,7 +53,7 @@ def link_state(measured: Measured, link: str, contract: Contract, rule: OutageRu
     first, second = measured.timeline(reference, rule), measured.timeline(substitute, rule)
     site_down = union(*(measured.timeline((ALL_LINKS, "county", rung), rule).down for rung in ("gw", "ce")))
     usable = intersect(first.unknown, complement(site_down))
-    samples = measured.rung(*reference).results
+    samples = measured.rung(*reference, service=False).results
     return LinkState(
         link=Timeline(union(first.up, intersect(second.up, usable)), union(first.down, intersect(second.down, usable))),
         service=_service(measured, link, contract, rule),
@@ -68,8 +68,11 @@ def _key(link: str, name: SeriesName) -> SeriesKey:
 
 
 def _service(measured: Measured, link: str, contract: Contract, rule: OutageRule) -> Timeline | None:
+    """None where no sample of the service was ever sent."""
     service = _key(link, contract.state.service)
-    return measured.timeline(service, rule) if service in measured.names else None
+    if service not in measured.names or not len(measured.rung(*service).series):
+        return None
+    return measured.timeline(service, rule, service=True)
 
 
 def outages(link: str, scope: str, timeline: Timeline) -> Iterator[Outage]:
@@ -85,15 +88,16 @@ def outages(link: str, scope: str, timeline: Timeline) -> Iterator[Outage]:
         yield Outage(link, scope, run[0][0], None, tuple(run))
 
 
-def service_only(state: LinkState, interval_ms: int) -> Timeline:
-    """The service DOWN while the link is not.
-
-    Where a service failure merely begins or ends within one interval of the link's own, the sliver is the link outage's edge
-    seen through another probe, not an outage of the service.
-    """
+def service_only(state: LinkState) -> Timeline:
+    """The service DOWN while the link is not (R9)."""
     if state.service is None:
         return NOTHING_KNOWN
+    return Timeline(state.service.up, subtract(state.service.down, state.link.down))
+
+
+def is_edge(outage: Outage, state: LinkState, interval_ms: int) -> bool:
+    """Whether a service outage is just a link outage's edge, seen at most one interval apart through another probe."""
     edges = {edge for span in state.link.down for edge in span}
-    alone = subtract(state.service.down, state.link.down)
-    kept = tuple(span for span in alone if total((span,)) > interval_ms or not edges.intersection(span))
-    return Timeline(state.service.up, kept)
+    return outage.scope == "service" and all(
+        span[1] - span[0] <= interval_ms and bool(edges.intersection(span)) for span in outage.down
+    )

@@ -166,6 +166,7 @@ def _outage(found: JudgedOutage, judged: LinkJudgement, judgement: Judgement, wr
         "period_seconds": seconds(total(intersect(outage.down, judged.in_force))),
         "counted": seconds(found.counted if outage.scope == "link" else 0),
         "suspect": found.suspect,
+        "edge": found.is_edge,
         "event_id": event.id if event else None,
         "ticket": ticket and (ticket.number or ticket.id),
         "reported_at": write.instant(ticket.reported_at if ticket else None),

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from jinbao_config.contract import Contract
 from jinbao_config.links import Link
+from jinbao_reports.words import Text, rung
 
 
 class Sight(StrEnum):
@@ -69,7 +70,7 @@ class Observation:
 class Condition:
     """A question with its words; `holds` is false where an input it needs was not measured."""
 
-    words: str
+    words: Text
     holds: Callable[[Observation], bool]
 
 
@@ -83,44 +84,65 @@ class Row:
         return next((condition for condition in self.conditions if not condition.holds(seen)), None)
 
 
+_SIGHTS = {UP: Text("通", "is up"), DOWN: Text("断", "is down"), UNSEEN: Text("未测到", "is unseen")}
+_SITE = ("gw", "ce", "carrier")
+
+
 def _rung(name: str, sight: Sight) -> Condition:
-    return Condition(f"{name.replace('county_', 'county ')} is {sight}", lambda seen: getattr(seen, name) is sight)
+    vantage = "county" if name in _SITE or name.startswith("county_") else "township"
+    target = name.removeprefix("county_")
+    said = Text(f"{rung(vantage, target, 'zh')}{_SIGHTS[sight].zh}", f"{rung(vantage, target, 'en')} {_SIGHTS[sight].en}")
+    return Condition(said, lambda seen: getattr(seen, name) is sight)
 
 
-def _flag(name: str, words: str, wanted: bool = True) -> Condition:
-    return Condition(words, lambda seen: getattr(seen, name) is wanted)
+def _flag(name: str, zh: str, en: str, wanted: bool = True) -> Condition:
+    return Condition(Text(zh, en), lambda seen: getattr(seen, name) is wanted)
 
 
-def _every(name: str, words: str, wanted: Everywhere) -> Condition:
-    return Condition(words, lambda seen: getattr(seen, name) is wanted)
+def _every(name: str, zh: str, en: str, wanted: Everywhere) -> Condition:
+    return Condition(Text(zh, en), lambda seen: getattr(seen, name) is wanted)
 
 
 def _either(*conditions: Condition) -> Condition:
-    return Condition(" or ".join(item.words for item in conditions), lambda seen: any(item.holds(seen) for item in conditions))
+    said = Text(" 或 ".join(item.words.zh for item in conditions), " or ".join(item.words.en for item in conditions))
+    return Condition(said, lambda seen: any(item.holds(seen) for item in conditions))
 
 
 def _both(*conditions: Condition) -> Condition:
-    return Condition(
-        f"({' and '.join(item.words for item in conditions)})", lambda seen: all(item.holds(seen) for item in conditions)
-    )
+    zh, en = "且".join(item.words.zh for item in conditions), " and ".join(item.words.en for item in conditions)
+    return Condition(Text(f"（{zh}）", f"({en})"), lambda seen: all(item.holds(seen) for item in conditions))
 
 
-ON_LINK = _flag("service", "the link itself is down", False)
-ON_SERVICE = _flag("service", "the link is up and the service is down")
-SILENT = _flag("agent_silent", "the agent is silent")
-ALIVE = _flag("agent_silent", "the agent is alive", False)
+ON_LINK = _flag("service", "线路本身中断", "the link itself is down", False)
+ON_SERVICE = _flag("service", "线路正常而业务中断", "the link is up and the service is down")
+SILENT = _flag("agent_silent", "乡镇探针无任何记录", "the agent is silent")
+ALIVE = _flag("agent_silent", "乡镇探针在运行", "the agent is alive", False)
 REBOOTED = _both(
-    _flag("new_boot", "it came back with another boot_id"), _flag("clean_stop", "it recorded no clean stop", False)
+    _flag("new_boot", "探针以新的开机标识恢复", "it came back with another boot_id"),
+    _flag("clean_stop", "没有正常关机记录", "it recorded no clean stop", False),
 )
-LOST_FOR_GOOD = _flag("agent_recovered", "it never came back", False)
-MAINS_OFF, MAINS_OK = _flag("mains_off", "mains_off is in force"), _flag("mains_off", "no mains_off is in force", False)
-ALL_CORES_DOWN = _every("cores", "core is down on all links where it is known, at least two", Everywhere.DOWN)
-ALL_CORES_UP = _every("cores", "core is up on all links where it is known, at least two", Everywhere.UP)
-NOT_ALL_CORES_DOWN = Condition("core is not down on all links", lambda seen: seen.cores is not Everywhere.DOWN)
+LOST_FOR_GOOD = _flag("agent_recovered", "探针再未恢复", "it never came back", False)
+MAINS_OFF, MAINS_OK = (
+    _flag("mains_off", "市电监测为断电", "mains_off is in force"),
+    _flag("mains_off", "市电监测无断电", "no mains_off is in force", False),
+)
+ALL_CORES_DOWN = _every(
+    "cores", "已知的各线路（至少两条）县核心全断", "core is down on all links where it is known, at least two", Everywhere.DOWN
+)
+ALL_CORES_UP = _every(
+    "cores", "已知的各线路（至少两条）县核心全通", "core is up on all links where it is known, at least two", Everywhere.UP
+)
+NOT_ALL_CORES_DOWN = Condition(
+    Text("县核心并非各线路全断", "core is not down on all links"), lambda seen: seen.cores is not Everywhere.DOWN
+)
 COUNTY_STANDS = (_rung("gw", UP), _rung("ce", UP))
 COUNTY_CPE_DOWN = _rung("county_cpe", DOWN)
 
-ACCESS_PATTERN = (_rung("cpe", UP), _either(_flag("los", "los_on is in force"), _rung("edge", DOWN)), COUNTY_CPE_DOWN)
+ACCESS_PATTERN = (
+    _rung("cpe", UP),
+    _either(_flag("los", "光猫LOS告警", "los_on is in force"), _rung("edge", DOWN)),
+    COUNTY_CPE_DOWN,
+)
 PATH_PATTERN = (
     _rung("core", DOWN),
     COUNTY_CPE_DOWN,
@@ -136,20 +158,24 @@ def cut_beyond_cpe(seen: Observation) -> bool:
 
 
 ROWS: tuple[Row, ...] = (
-    Row("4", "PLANNED_CUTOVER", (_flag("cutover", "it lies inside an approved exclusion"),)),
+    Row("4", "PLANNED_CUTOVER", (_flag("cutover", "在已审批且有效的约定时段内", "it lies inside an approved exclusion"),)),
     Row(
         "5",
         "POWER_TOWNSHIP",
         (ON_LINK, MAINS_OFF, _either(_rung("cpe", DOWN), _both(_rung("lan", DOWN), _rung("cpe", UNSEEN)), SILENT)),
     ),
-    Row("8", "POWER_RECOVERY", (ON_LINK, _flag("grace", "it lies within the grace after a proven power cut"))),
+    Row(
+        "8",
+        "POWER_RECOVERY",
+        (ON_LINK, _flag("grace", "在停电确证后的恢复宽限期内", "it lies within the grace after a proven power cut")),
+    ),
     Row(
         "15",
         "COUNTY_SITE",
         (
             ON_LINK,
             ALL_CORES_DOWN,
-            _either(_rung("gw", DOWN), _rung("ce", DOWN), _flag("county_mains_off", "the county's mains is off")),
+            _either(_rung("gw", DOWN), _rung("ce", DOWN), _flag("county_mains_off", "县中心断电", "the county's mains is off")),
         ),
     ),
     Row(
@@ -163,7 +189,12 @@ ROWS: tuple[Row, ...] = (
                 _rung("carrier", DOWN),
                 _both(
                     _rung("carrier", UNSEEN),
-                    _every("county_cpes", "county cpe is down on all links, at least two", Everywhere.DOWN),
+                    _every(
+                        "county_cpes",
+                        "各线路（至少两条）县侧光猫全断",
+                        "county cpe is down on all links, at least two",
+                        Everywhere.DOWN,
+                    ),
                 ),
             ),
         ),
@@ -171,7 +202,13 @@ ROWS: tuple[Row, ...] = (
     Row(
         "6",
         "POWER_DOCUMENTED",
-        (ON_LINK, COUNTY_CPE_DOWN, SILENT, REBOOTED, _flag("power_notice", "an approved power_notice covers it")),
+        (
+            ON_LINK,
+            COUNTY_CPE_DOWN,
+            SILENT,
+            REBOOTED,
+            _flag("power_notice", "有已审批的停电公告覆盖", "an approved power_notice covers it"),
+        ),
     ),
     Row("7", "POWER_SUSPECTED", (ON_LINK, COUNTY_CPE_DOWN, SILENT, _either(REBOOTED, LOST_FOR_GOOD))),
     Row("9", "LAN_LOCAL", (ON_LINK, _either(_rung("nic", DOWN), _rung("lan", DOWN)), ALIVE, MAINS_OK, _rung("county_cpe", UP))),
@@ -181,7 +218,14 @@ ROWS: tuple[Row, ...] = (
         (ON_LINK, _rung("lan", DOWN), COUNTY_CPE_DOWN, _either(_rung("cpe", DOWN), _rung("cpe", UNSEEN)), ALIVE),
     ),
     Row("10", "CPE_FAULT", (ON_LINK, _rung("lan", UP), _rung("cpe", DOWN), COUNTY_CPE_DOWN, MAINS_OK)),
-    Row("12", "CARRIER_AGG", (ON_LINK, _flag("group_cut", "two links or more of its group are cut beyond the cpe"))),
+    Row(
+        "12",
+        "CARRIER_AGG",
+        (
+            ON_LINK,
+            _flag("group_cut", "同组至少两条线路在光猫以上中断", "two links or more of its group are cut beyond the cpe"),
+        ),
+    ),
     Row("11", "CARRIER_ACCESS", (ON_LINK, *ACCESS_PATTERN)),
     Row("13", "CARRIER_CORE", (ON_LINK, *_CORE_PATTERN, NOT_ALL_CORES_DOWN)),
     Row("13b", "CARRIER_CORE", (ON_LINK, *_CORE_PATTERN, ALL_CORES_DOWN)),
@@ -195,7 +239,7 @@ ROWS: tuple[Row, ...] = (
             ALL_CORES_UP,
             _rung("app", DOWN),
             _rung("county_app", DOWN),
-            _flag("server_notice", "a server_notice covers it"),
+            _flag("server_notice", "有服务器维护通知覆盖", "a server_notice covers it"),
         ),
     ),
     Row("17", "SERVER_FAULT", (ON_SERVICE, ALL_CORES_UP, _rung("app", DOWN), _rung("county_app", DOWN))),
@@ -206,7 +250,7 @@ ROWS: tuple[Row, ...] = (
         (
             ON_SERVICE,
             _rung("app", DOWN),
-            _flag("app_refused", "the server refused the connection"),
+            _flag("app_refused", "服务器拒绝连接", "the server refused the connection"),
             _rung("county_app", UNSEEN),
         ),
     ),
@@ -248,7 +292,7 @@ def verdict_of(row: Row, link: Link, contract: Contract, *, service: bool = Fals
     if cause == "CPE_FAULT" and link.agent_on_battery and not link.mains_sense:
         # An agent that outlives the mains sees a dead cpe in every power cut: without mains sense the two look alike.
         cause = "POWER_SUSPECTED"
-    klass = class_of(cause, link, contract)
+    klass = "excluded" if cause == "PLANNED_CUTOVER" else class_of(cause, link, contract)
     if service and klass == "counted":
         klass = "disputed"
     return Verdict(row.number, cause, party_of(cause, link), klass)
@@ -259,9 +303,11 @@ def party_of(cause: str, link: Link) -> str:
 
 
 def class_of(cause: str, link: Link, contract: Contract) -> str:
-    """A cause's own class (R4, R5.2). A cause that only people can name is disputed until they also name its class."""
-    if cause == "PLANNED_CUTOVER":
-        return "excluded"
+    """A cause's own class (R4, R5.2).
+
+    What the table cannot settle is disputed until people name its class: a cause of their own, or a cutover that no
+    approved exclusion covers.
+    """
     if cause in _POWER_PROVEN:
         return "not_carrier" if contract.power.excused else "counted"
     if cause in _NEVER_THE_CARRIERS:
@@ -270,7 +316,7 @@ def class_of(cause: str, link: Link, contract: Contract) -> str:
         return contract.unattributed
     if cause == "COUNTY_ACCESS":
         return "counted" if contract.demarcation.county_line_in_contract else "not_carrier"
-    if cause not in CAUSES:
+    if cause not in CAUSES or cause == "PLANNED_CUTOVER":
         return "disputed"
     return {"carrier": "counted", "unknown": "disputed"}.get(party_of(cause, link), "not_carrier")
 

@@ -1,7 +1,7 @@
 """Every row of the decision table from files: what each rung showed in an outage, and the row it lands in (judgement R4)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -225,3 +225,51 @@ def test_a_cause_entry_overrules_the_table_from_its_own_instants(tmp_path: Path,
     ]
     county.ledger = county.ledger.replace('approved_by = "b"', 'approved_by = "a"')
     assert county.compute(capsys, "2021-04-10").rows() == [("11", "CARRIER_ACCESS", "counted")]
+
+
+def test_a_second_mains_off_does_not_excuse_what_lay_between(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """mains_off without mains_on ends at the first record of another boot, even if another mains_off follows later."""
+    county = drawn(Seen("cpe edge core app", "cpe app"), tmp_path)
+    county.event("2021-04-10 07:00", "mains_off", boot="b0").event("2021-04-10 08:00", "boot", boot="b1")
+    county.event("2021-04-10 10:30", "mains_off").event("2021-04-10 10:40", "mains_on")
+    assert county.compute(capsys, "2021-04-10").rows() == [("10", "CPE_FAULT", "counted")]
+
+
+def test_a_clean_stop_counts_even_where_samples_name_no_boot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    county = drawn(Seen(county="cpe app", silent_agent="b2", events=REBOOT), tmp_path)
+    county.samples = [row.replace(",b1,", ",,").replace(",b2,", ",,") for row in county.samples]
+    county.event("2021-04-10 09:59:55", "stop")
+    assert county.compute(capsys, "2021-04-10").rows() == [("-", "UNATTRIBUTED", "disputed")]
+
+
+def test_rows_of_one_cause_are_one_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """20 s of row 9b and 20 s of row 10 are 40 s of CPE_FAULT: long enough to stand beside CARRIER_ACCESS."""
+    county = drawn(Seen(EVERY_CUT, "cpe app", unseen="cpe lan"), tmp_path)
+    county.series(*DAY, [("2021-04-10 10:04:20", OUTAGE[1])], target="cpe")
+    county.series(*DAY, [("2021-04-10 10:04:20", "2021-04-10 10:04:40")], target="lan")
+    (outage,) = county.compute(capsys, "2021-04-10").outages()
+    assert [(piece["cause"], piece["seconds"]) for piece in outage["slices"]] == [
+        ("CARRIER_ACCESS", 260),
+        ("CPE_FAULT", 20),
+        ("CPE_FAULT", 20),
+    ]
+
+
+def test_what_came_back_long_after_the_period_still_tells_the_cause(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    seen = Seen(county="cpe app", silent_agent="-", events=(("2021-04-20 08:00", "boot", {"boot": "b2"}),))
+    county = drawn(replace(seen, notices=("power_notice",)), tmp_path)
+    assert county.compute(capsys, "2021-04-10").rows() == [("6", "POWER_DOCUMENTED", "not_carrier")]
+
+
+def test_declared_intervals_are_cut_at_the_ledgers_instants(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    county = County(tmp_path).interval("2021-04-10 09:00", "2021-04-10 12:00", "down", "CARRIER_ACCESS")
+    facts = {"entered_at": "2021-04-12 00:00", "author": "a", "approved_by": "b"}
+    county.entry(id="C1", kind="cause", link=FIRST, from_="2021-04-10 08:30", to="2021-04-10 10:00", cause="LAN_LOCAL", **facts)
+    made = county.compute(capsys, "2021-04-10")
+    assert (made.seconds("not_carrier"), made.seconds("counted")) == (3600, 7200)
+
+
+def test_a_cutover_that_no_approved_exclusion_covers_is_disputed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    county = County(tmp_path).interval("2021-04-10 09:00", "2021-04-10 12:00", "down", "PLANNED_CUTOVER")
+    made = county.compute(capsys, "2021-04-10")
+    assert (made.seconds("excluded"), made.seconds("disputed")) == (0, 10800)

@@ -469,3 +469,37 @@ def test_g36_a_fault_not_reported_in_time_is_unclaimed(
     assert made.outages()[0]["claim_state"] == state
     assert made.exact("user_high") == 1 - Fraction(300, 2592000)
     assert made.exact("low") == 1 - Fraction(counted, 2592000)
+
+
+def test_as_of_ends_what_is_known(county: County, compute: Compute) -> None:
+    county.step = 600
+    county.series("2021-04-10 08:00", "2021-04-10 12:00", down=[("2021-04-10 10:00", "2021-04-10 12:00")])
+    made = compute("2021-04-10", "--as-of", "2021-04-10T10:45:00+08:00")
+    assert made.seconds("counted") == 2700
+    assert made.link()["edge_error_seconds"] == 600
+
+
+def test_a_ticket_belongs_to_the_latest_outage_even_beyond_the_period(county: County, compute: Compute) -> None:
+    county.contract += '\nclaim_window = "5d"\n'
+    county.step = 600
+    down = [("2021-04-30 10:00", "2021-04-30 12:00"), ("2021-05-04 00:00", "2021-05-04 02:00")]
+    county.series("2021-04-20 00:00", "2021-05-20 00:00", down=down)
+    county.entry(id="T1", kind="ticket", link=FIRST, reported_at="2021-05-04 00:30")
+    made = compute("2021-04")
+    assert (made.seconds("unclaimed"), made.outages()[0]["claim_state"]) == (7200, "missing")
+
+
+def test_an_acknowledgement_is_judged_in_the_period_it_falls_into(county: County, compute: Compute) -> None:
+    county.contract += '\nclaim_window = "5d"\n[limits]\nresponse = "30m"\n'
+    county.series("2021-04-30 00:00", "2021-05-02 00:00", down=[("2021-04-30 22:00", "2021-04-30 23:50")])
+    county.entry(id="T1", kind="ticket", link=FIRST, reported_at="2021-04-30 22:30", acked_at="2021-05-01 00:30")
+    verdicts = [{item["id"]: item for item in compute(month).link()["clauses"]}["response"] for month in ("2021-04", "2021-05")]
+    assert [item["verdict"] for item in verdicts] == ["not_applicable", "fail"]
+    assert verdicts[1]["actual"] == 7200
+
+
+def test_the_sliver_of_service_failure_beside_a_link_outage_is_listed_and_marked(county: County, compute: Compute) -> None:
+    county.series("2021-04-10 09:00", "2021-04-10 11:00", down=[("2021-04-10 10:00", "2021-04-10 10:10")])
+    county.series("2021-04-10 09:00", "2021-04-10 11:00", down=[("2021-04-10 10:00", "2021-04-10 10:11")], target="app")
+    (sliver,) = compute("2021-04-10").outages(scope="service")
+    assert (sliver["seconds"], sliver["edge"]) == (60, True)

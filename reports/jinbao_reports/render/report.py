@@ -259,7 +259,8 @@ def _link(node: Node) -> Link:
         mtrs=metrics.maybe_number("mtrs"),
         allowed=allowance and allowance.maybe_number("allowed"),
         quality=_quality(node),
-        outages=tuple(_outage(outage) for outage in node.nodes("outages")),
+        # A service outage that is only a link outage's edge seen through another probe would tell a reader nothing.
+        outages=tuple(_outage(outage) for outage in node.nodes("outages") if not outage.flag("edge")),
         unknown=tuple(_span(span) for span in node.nodes("unknown_spans")),
         exclusions=tuple(_exclusion(exclusion) for exclusion in node.nodes("exclusions")),
         clauses=tuple(_clause(clause) for clause in node.nodes("clauses")),

@@ -89,6 +89,7 @@ def outage(code: str, onset: datetime, *pieces: tuple[str, int], end: datetime =
         "period_seconds": seconds,
         "counted": sum(piece["seconds"] for piece in slices if piece["class"] == "counted"),
         "suspect": False,
+        "edge": False,
         "event_id": None,
         "ticket": None,
         "reported_at": None,
