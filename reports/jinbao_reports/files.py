@@ -1,5 +1,6 @@
 """Samples, events and intervals from CSV files (formats: judgement R6). Wrong rows are listed with their line numbers."""
 
+import csv
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,16 +42,31 @@ class _Rows:
     """A CSV of texts, and the complaints about it."""
 
     def __init__(self, file: Path, columns: tuple[str, ...], optional: tuple[str, ...]) -> None:
+        """Empty lines are passed over; every other has the header's fields. Raises BadInput."""
         self.file = file
+        self.complaints: list[tuple[int, str]] = []
         try:
-            self.table = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig", skip_blank_lines=False)
+            self._lines = np.fromiter(self._count_fields(), np.int64)
+            self.finish()
+            self.table = pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
         except OSError as problem:
             raise BadInput(f"{file}: cannot be read: {problem.strerror}") from None
-        except (ValueError, pd.errors.ParserError) as problem:
+        except (ValueError, csv.Error, pd.errors.ParserError) as problem:
             raise BadInput(f"{file}: is not a CSV in UTF-8: {' '.join(str(problem).split())}") from None
-        self.complaints: list[tuple[int, str]] = []
         self._check_header(columns, optional)
-        self._check_fields()
+
+    def _count_fields(self) -> Iterator[int]:
+        """The line of each row. Pandas would fill a short row and shift a long one without a word."""
+        with self.file.open(encoding="utf-8-sig", newline="") as lines:
+            rows = csv.reader(lines, strict=True)
+            header = next(rows, [])
+            for row in rows:
+                if not row:
+                    continue
+                if len(row) != len(header):
+                    word = "more" if len(row) > len(header) else "fewer"
+                    self.complaints.append((rows.line_num, f"{word} fields than the header names"))
+                yield rows.line_num
 
     def _check_header(self, columns: tuple[str, ...], optional: tuple[str, ...]) -> None:
         expected = ",".join(columns) + "".join(f"[,{name}]" for name in optional)
@@ -60,17 +76,6 @@ class _Rows:
             raise BadInput(f"{self.file}: line 1: column {', '.join(missing)} is missing; the columns are {expected}")
         if unknown:
             raise BadInput(f"{self.file}: line 1: unknown column {', '.join(unknown)}; the columns are {expected}")
-
-    def _check_fields(self) -> None:
-        """Every row has the header's fields; empty lines are passed over, and line numbers stay those of the file."""
-        if not isinstance(self.table.index, pd.RangeIndex):
-            raise BadInput(f"{self.file}: line 2: more fields than the header names")
-        absent = self.table.isna()
-        self.table = self.table[~absent.all(axis=1)]
-        self._lines = self.table.index.to_numpy() + 2
-        self.table = self.table.reset_index(drop=True)
-        self.complain(self.table.isna().any(axis=1).to_numpy(bool), lambda row: "fewer fields than the header names")
-        self.table = self.table.fillna("")
 
     def line(self, row: int) -> int:
         """The line of the file in which a row stands."""
