@@ -18,6 +18,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from jinbao_reports import commands
     except ModuleNotFoundError as missing:
+        if missing.name is None or missing.name.startswith("jinbao_"):
+            raise  # not an extra that lacks, but a fault of ours
         print(f"jinbao-report needs {missing.name}: pip install 'jinbao-uptime[reports]'", file=sys.stderr)
         return NO_ENVIRONMENT
     asked = _parser(commands).parse_args(arguments)

@@ -26,6 +26,7 @@ from jinbao_reports.words import Text
 REFUSALS: tuple[type[Exception], ...] = (ConfigError, BadInput, CollectorError)
 FAILURES: tuple[type[Exception], ...] = (RenderError, StatementError, OSError)
 DONE, BAD_NEWS = 0, 1
+_BROKEN_CHAIN = ("fork",)
 
 Json = dict[str, Any]
 Arguments = argparse.Namespace
@@ -73,7 +74,7 @@ def outages(asked: Arguments) -> int:
 
 
 def explain(asked: Arguments) -> int:
-    told = explanation(_answer(asked).judgement, asked.outage)
+    told = explanation(_answer(asked).judgement, asked.outage, asked.lang)
     if asked.json:
         _print_json(told)
     else:
@@ -137,7 +138,9 @@ def _answer(asked: Arguments) -> Answer:
 
 
 def _news(made: Json) -> int:
-    return BAD_NEWS if any(link["verdict"] == "fail" for link in made["links"]) else DONE
+    """Bad news is a link that fails, or two batches that claim one place in a chain."""
+    broken = any(flaw["kind"] in _BROKEN_CHAIN for flaw in made["integrity"])
+    return BAD_NEWS if broken or any(link["verdict"] == "fail" for link in made["links"]) else DONE
 
 
 def _link_row(link: Json, lang: str) -> tuple[str, ...]:

@@ -63,19 +63,19 @@ def test_explain_shows_the_row_that_matched_and_why_the_earlier_ones_did_not(
 ) -> None:
     county.entry(id="T1", kind="ticket", link=FIRST, number="GD-7", reported_at="2021-04-10 10:02")
     county.entry(id="P1", kind="power_notice", links=[FIRST], from_="2021-04-10 10:01", to="2021-04-10 12:00", author="a")
-    code, out, _ = run(capsys, "explain", *county.write(), "--period", "2021-04-10", "--json", ID)
+    code, out, _ = run(capsys, "--lang", "en", "explain", *county.write(), "--period", "2021-04-10", "--json", ID)
     told = json.loads(out)
     assert code == 0
     table = told["parts"][0]["table"]
     assert [step["row"] for step in table][:3] == ["4", "5", "8"]
     assert table[-1] == {"row": "11", "cause": "CARRIER_ACCESS", "matched": True, "because": "all conditions hold"}
-    assert {step["row"]: step["because"] for step in table}["10"] == "cpe is down"
+    assert {step["row"]: step["because"] for step in table}["10"] == "township modem is down"
     vantages = {(edge["vantage"], edge["target"]) for edge in told["edges"] if edge["edge"] == "onset"}
     assert vantages == {("county", "cpe"), *(("township", target) for target in ("lan", "cpe", "edge", "core", "app"))}
     assert [entry["id"] for entry in told["entries"]] == ["T1", "P1"]
     code, out, _ = run(capsys, "explain", *county.write(), "--period", "2021-04-10", ID)
     assert "→    11 CARRIER_ACCESS" in out
-    assert "not: cpe is down" in out
+    assert "不成立：乡镇侧光猫断" in out
 
 
 def test_explain_names_the_outages_there_are(county: County, capsys: pytest.CaptureFixture[str]) -> None:
@@ -120,6 +120,16 @@ def test_a_wrong_header_is_named(county: County, capsys: pytest.CaptureFixture[s
     asked = county.write()
     (county.folder / "samples.csv").write_text(header + "\n")
     assert message in refused(capsys, "compute", *asked, "--period", "2021-04-10")
+
+
+def test_rows_with_more_or_fewer_fields_than_the_header_are_refused(county: County, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = county.write()
+    file = county.folder / "samples.csv"
+    header, *rows = file.read_text().splitlines()
+    file.write_text("\n".join([header, *(row + "," for row in rows)]) + "\n")
+    assert "line 2: more fields than the header names" in refused(capsys, "compute", *asked, "--period", "2021-04-10")
+    file.write_text("\n".join([header, rows[0], "", rows[1].rpartition(",")[0], rows[2]]) + "\n")
+    assert "line 4: fewer fields than the header names" in refused(capsys, "compute", *asked, "--period", "2021-04-10")
 
 
 @pytest.mark.parametrize("period", ["2021-13", "April", "2021-04-10/2021-04-09", "2021-Q5"])
