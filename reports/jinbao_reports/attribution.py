@@ -12,7 +12,7 @@ import numpy.typing as npt
 from jinbao_collector.series import Ints
 from jinbao_collector.store import SeriesKey
 from jinbao_config.contract import Contract
-from jinbao_config.links import ALL_LINKS, Link
+from jinbao_config.links import ALL_LINKS, COUNTY_SITE_TARGETS, Link
 from jinbao_config.units import DAY_MS
 from jinbao_reports.interval import Span, Spans, contains, intersect, merge
 from jinbao_reports.measured import Measured
@@ -25,7 +25,6 @@ from jinbao_reports.table import Everywhere, Observation, Sight, cut_beyond_cpe,
 _SIGHTS = (Sight.DOWN, Sight.UP, Sight.UNSEEN)
 _NOT_EDGES = ("heartbeat", "clock_step")
 TOWNSHIP_RUNGS = ("nic", "lan", "cpe", "edge", "core", "app")
-COUNTY_SITE_RUNGS = ("gw", "ce", "carrier")
 COUNTY_LINK_RUNGS = ("cpe", "app")
 _BEYOND_CE = ("carrier", "county_cpe", "county_app")
 
@@ -218,7 +217,7 @@ class _Observer:
         found = []
         for vantage, targets, code in (
             ("township", TOWNSHIP_RUNGS, self.of.outage.link),
-            ("county", COUNTY_SITE_RUNGS, ALL_LINKS),
+            ("county", COUNTY_SITE_TARGETS, ALL_LINKS),
             ("county", COUNTY_LINK_RUNGS, self.of.outage.link),
         ):
             for target in targets:
@@ -249,7 +248,7 @@ class _Observer:
 
     def _look_at(self, link: Link) -> dict[str, Sights]:
         rungs = {name: self._sights((link.code, "township", name), link)[0] for name in TOWNSHIP_RUNGS}
-        rungs |= {name: self._sights((ALL_LINKS, "county", name), self.of.link)[0] for name in COUNTY_SITE_RUNGS}
+        rungs |= {name: self._sights((ALL_LINKS, "county", name), self.of.link)[0] for name in COUNTY_SITE_TARGETS}
         rungs |= {f"county_{name}": self._sights((link.code, "county", name), link)[0] for name in COUNTY_LINK_RUNGS}
         blind = (rungs["gw"] == 0) | (rungs["ce"] == 0)
         return {name: np.where(blind, -1, sights) if name in _BEYOND_CE else sights for name, sights in rungs.items()}

@@ -188,9 +188,7 @@ def read_events(file: Path) -> tuple[tuple[Event, ...], str]:
         Event(link=link, vantage=vantage, at_us=at_us, event=event, boot=boot, detail=detail)
         for link, vantage, event, boot, detail, at_us in columns
     }
-    return tuple(
-        sorted(events, key=lambda event: (event.at_us, event.link, event.vantage, event.event, event.boot, event.detail))
-    ), digest(file)
+    return tuple(sorted(events, key=in_order)), digest(file)
 
 
 def read_intervals(file: Path) -> tuple[tuple[StateSpan, ...], str]:

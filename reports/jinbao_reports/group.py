@@ -35,9 +35,7 @@ def group(judgement: Judgement) -> Json:
         "outages": {scope: _outages(judgement, scope) for scope in ("link", "service")},
         "seconds": {name: seconds(sum(getattr(link.sums, name) for link in judgement.links)) for name in _TOTALS},
         "causes": _causes(judgement),
-        "verdicts": {
-            name: sum(link.verdict == name for link in judgement.links) for name in ("pass", "fail", "inconclusive", "no_data")
-        },
+        "verdicts": {name: sum(link.verdict == name for link in judgement.links) for name in _VERDICTS},
     }
 
 

@@ -91,6 +91,7 @@ def _entries(asked: Asked) -> tuple[tuple[Entry, ...], dict[str, str]]:
     inputs: dict[str, str] = {}
     if asked.store is not None:
         with Ledger(Home(asked.store).ledger) as ledger:
+            ledger.verify()
             entries += ledger.entries()
             inputs["ledger_head"] = ledger.head[1]
     for index, file in enumerate(asked.ledgers):

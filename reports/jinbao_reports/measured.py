@@ -101,10 +101,6 @@ class AgentLife:
                 for start, end in zip(first.tolist(), last.tolist(), strict=True):
                     yield series.boots[series.boot[start]], int(series.at[start]), int(series.at[end])
 
-    @property
-    def any_record(self) -> bool:
-        return bool(self.boots)
-
     def recovered_after(self, instant: int) -> bool:
         return any(boot.last > instant for boot in self.boots)
 

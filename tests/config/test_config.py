@@ -106,6 +106,11 @@ def test_the_examples_load_and_fit_their_schema(name: str, file: str) -> None:
     Draft202012Validator(json.loads(schemas.schema_text(name))).validate(plain)
 
 
+def test_the_example_ledger_has_an_entry_of_every_kind_but_a_bare_document() -> None:
+    entries = read_entries(ROOT / "config" / "ledger.example.toml").value.entry
+    assert {entry.kind for entry in entries} == {"exclusion", "power_notice", "server_notice", "ticket", "cause"}
+
+
 @pytest.mark.parametrize(
     ("text", "target"),
     [

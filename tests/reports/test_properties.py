@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jinbao_agent.sample import Sample
 from jinbao_collector.entry import Entry
-from jinbao_collector.series import Series, series_of
+from jinbao_collector.series import Series
 from jinbao_config.contract import Contract, Effective, ExclusionRule, Rule
 from jinbao_config.links import Link, Links
 from jinbao_config.shape import Document
@@ -22,6 +22,7 @@ from jinbao_reports.service_time import Period, parse_period
 from jinbao_reports.source import Recorded
 from jinbao_reports.statement import statement
 from jinbao_reports.timeline import Results, hysteresis, results
+from samples import series_of
 
 T = 10_000
 START = 1_617_984_000_000  # 2021-04-10 00:00 Asia/Shanghai
