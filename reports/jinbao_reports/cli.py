@@ -9,7 +9,6 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 DONE, BAD_NEWS, WRONG_USE, NO_ENVIRONMENT = 0, 1, 2, 3
 
@@ -78,22 +77,9 @@ def _add_inputs(command: argparse.ArgumentParser) -> None:
 
 
 def _add_import(subparsers: Any, commands: Any) -> None:
-    words = "turn another tool's history into a samples CSV 导入其他工具的历史数据"
+    words = "turn another tool's history into samples or intervals 导入其他工具的历史数据 (docs/import.md)"
     command = subparsers.add_parser("import", help=words, description=words)
-    command.add_argument("--from", dest="origin", choices=("csv",), required=True, help="what the file is")
-    command.add_argument("file", type=Path)
-    command.add_argument("--out", type=Path, metavar="FILE.csv", help="where to write (default: standard output)")
-    command.add_argument(
-        "--column", action="append", default=[], type=_pair, metavar="OURS=THEIRS", help="which column is which"
-    )
-    command.add_argument(
-        "--constant", action="append", default=[], type=_pair, metavar="OURS=VALUE", help="what the file lacks"
-    )
-    command.add_argument(
-        "--outcome", action="append", default=[], type=_pair, metavar="THEIRS=TOKEN", help="words for outcomes"
-    )
-    command.add_argument("--rtt-unit", choices=("us", "ms", "s"), default="us")
-    command.add_argument("--zone", type=_zone, help="zone of times without an offset, such as Asia/Shanghai")
+    commands.add_import_arguments(command)
     command.add_argument("--json", action="store_true", help="a summary as JSON on standard output; needs --out")
     _add_lang(command)
     command.set_defaults(run=commands.import_history)
@@ -102,17 +88,3 @@ def _add_import(subparsers: Any, commands: Any) -> None:
 def _add_lang(command: argparse.ArgumentParser) -> None:
     # Accepted after the command too; SUPPRESS keeps the global value where it is not repeated.
     command.add_argument("--lang", choices=("zh", "en"), default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    left, equals, right = text.partition("=")
-    if not left or not equals:
-        raise argparse.ArgumentTypeError(f"{text!r}: expected NAME=VALUE")
-    return left, right
-
-
-def _zone(text: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(text)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise argparse.ArgumentTypeError(f"{text!r}: expected a time zone such as Asia/Shanghai") from None

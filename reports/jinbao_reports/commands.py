@@ -8,15 +8,15 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
 from jinbao_collector import CollectorError
 from jinbao_config.shape import ConfigError
 from jinbao_reports import words
-from jinbao_reports.csv_import import Reading, import_csv
 from jinbao_reports.explain import explanation, lines
+from jinbao_reports.importers import read_history, telling
+from jinbao_reports.importers.arguments import add_arguments, reading
 from jinbao_reports.load import Answer, Asked, answer
 from jinbao_reports.render.node import StatementError
 from jinbao_reports.render.pdf import RenderError
@@ -100,24 +100,28 @@ def month(asked: Arguments) -> int:
 
 
 def import_history(asked: Arguments) -> int:
-    reading = Reading(dict(asked.column), dict(asked.constant), dict(asked.outcome), asked.rtt_unit, asked.zone)
-    samples = import_csv(asked.file, reading)
-    text = samples.to_csv(index=False)
+    """Written whole or not at all: without --skip-bad one wrong row refuses the file."""
+    if asked.json and asked.out is None:
+        raise BadInput("--json prints a summary; say by --out where the result goes")
+    history = read_history(asked.origin, asked.file, reading(asked))
+    if history.bad and not (asked.skip_bad and len(history.table)):
+        raise BadInput(history.listed())
+    for line in telling.remarks(history, asked.lang):
+        print(line, file=sys.stderr)
+    text = history.table.to_csv(index=False, lineterminator="\n")
     if asked.out is None:
-        if asked.json:
-            raise BadInput("--json prints a summary; say by --out where the samples go")
         sys.stdout.write(text)
         return DONE
     _write(asked.out, text)
     if asked.json:
-        _print_json(_summary(samples, asked.out))
+        _print_json(telling.summary(history, asked.origin, asked.out))
     else:
         print(_WROTE.to(asked.lang, path=asked.out))
     return DONE
 
 
-def _summary(samples: pd.DataFrame, out: Path) -> Json:
-    return {"out": str(out), "samples": len(samples), "links": sorted(samples["link"].unique())}
+def add_import_arguments(command: argparse.ArgumentParser) -> None:
+    add_arguments(command)
 
 
 def _answer(asked: Arguments) -> Answer:
