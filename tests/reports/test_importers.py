@@ -65,7 +65,7 @@ class Desk:
 
     def write(self, name: str, text: str) -> Path:
         file = self.folder / name
-        file.write_text(text, encoding="utf-8")
+        file.write_bytes(text.encode("utf-8", "surrogateescape"))
         return file
 
 
@@ -559,6 +559,11 @@ def test_a_time_that_a_change_of_clocks_made_ambiguous_is_refused() -> None:
 # --- Wrong rows
 
 BAD = [
+    ("smokeping", "unix,loss_of_20,median_s\n1618016400,0,inf\n", 2, "such a loss or median cannot be"),
+    ("telegraf", "http_response,server=a,result=success response_time=1e999999 1618016400000000000\n", 1, "below 1e+12"),
+    ("ripe-atlas", '{"prb_id":1,"timestamp":1618016400,"step":9e9,"result":[{"x":"*"}]}\n', 1, "step '9e9': expected a whole"),
+    ("csv", "sent_at,outcome,rtt_us\n\n2021-04-10T09:00:00Z,re\udcffly,1\n", 3, "holds bytes that are no UTF-8"),
+    ("csv", "sent_at,outcome,rtt_us\n1618016400,reply,1\n", 2, "expected milliseconds since 1970"),
     ("upptime", "commit_unix,slug,status,http_code,response_ms\n1618016400,a,asleep,200,1\n", 2, "status 'asleep' with code"),
     ("upptime", "commit_unix,slug,status,http_code,response_ms\n1618016400,a,up\n", 2, "has 3 fields where the header has 5"),
     ("smokeping", "unix,loss_of_20,median_s\n1618016400,0,0.02\n1618016700,21,0.02\n", 3, "such a loss or median cannot be"),

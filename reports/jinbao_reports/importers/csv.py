@@ -112,7 +112,7 @@ def _outcome(token: str, theirs: str) -> str:
 
 
 def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdecimal()):
+    if not (text.isascii() and text.isdecimal() and len(text) <= 18):
         raise ValueError("expected a whole number, at least 0, or nothing")
     return int(text)
 

@@ -14,6 +14,7 @@ from jinbao_reports.source import BadInput
 
 SAMPLES, INTERVALS = "samples", "intervals"
 _RUNGS = {"township": TOWNSHIP_TARGETS, "county": COUNTY_TARGETS}
+_TOO_LARGE = Decimal(10) ** 12  # as seconds: beyond any time a log can mean
 _US = {"us": Decimal(1), "ms": Decimal(1_000), "s": Decimal(1_000_000)}
 
 
@@ -142,7 +143,7 @@ def instant_us(text: str, zone: tzinfo | None, time_format: str = "") -> int:
     if time_format:
         at = datetime.strptime(text, time_format)  # noqa: DTZ007  # its zone is asked for below
     elif text.isdecimal() and text.isascii():
-        return int(text) * 1000
+        return plausible(int(text) * 1000, "milliseconds")
     else:
         at = datetime.fromisoformat(text)
     return units.datetime_us(at if at.tzinfo is not None else _in_zone(at, zone))
@@ -166,12 +167,12 @@ def microseconds(text: str | Decimal, unit: str) -> int:
     """A duration or an epoch in us, ms or s -> whole microseconds, finer digits cut, without a detour through binary.
     Raises ValueError."""
     try:
-        value = Decimal(text) * _US[unit]
+        value = Decimal(text)
     except InvalidOperation:
         raise ValueError("expected a number") from None
-    if not value.is_finite() or value < 0:
-        raise ValueError("expected a number, at least 0")
-    return int(value)
+    if not value.is_finite() or not 0 <= value < _TOO_LARGE:
+        raise ValueError(f"expected a number, at least 0 and below {_TOO_LARGE:.0e}")
+    return int(value * _US[unit])
 
 
 _BEGIN_US, _END_US = (units.datetime_us(datetime(year, 1, 1, tzinfo=UTC)) for year in (2000, 2200))

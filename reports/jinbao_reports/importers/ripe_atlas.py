@@ -19,6 +19,7 @@ from jinbao_reports.importers.rows import lines
 from jinbao_reports.source import BadInput
 
 _PACKET_INTERVAL_MS = 1_000
+_LONGEST_STEP_S = 31 * 86_400
 Json = Mapping[str, Any]
 
 
@@ -81,8 +82,10 @@ def _packets(found: Found, place: Place, begin_us: int, result: Json) -> None:
         raise ValueError("holds no packet")
     outcomes = [_outcome(packet) for packet in sent]
     between_ms = found.reading.interval_ms or _PACKET_INTERVAL_MS
-    step = result.get("step")
-    rest_ms = step * 1000 - (len(sent) - 1) * between_ms if isinstance(step, int) else None
+    step = _number(result, "step") if result.get("step") is not None else None  # a single measurement has none
+    if step is not None and not 0 < step <= _LONGEST_STEP_S:
+        raise ValueError(f"step {step}: expected seconds, at most {_LONGEST_STEP_S}")
+    rest_ms = None if step is None else step * 1000 - (len(sent) - 1) * between_ms
     for index, (outcome, rtt_us) in enumerate(outcomes):
         is_last = index == len(sent) - 1
         until_next_ms = (rest_ms if rest_ms is None or rest_ms > 0 else between_ms) if is_last else between_ms

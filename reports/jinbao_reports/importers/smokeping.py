@@ -135,20 +135,20 @@ def _csv(found: Found) -> tuple[int, list[_Row]]:
     loss = _LOSS_COLUMN.fullmatch(name)
     if loss is None or (rows.columns[0], rows.columns[2]) != ("unix", "median_s"):
         raise BadInput(f"{found.file}: line 1: expected the columns unix,loss_of_N,median_s, N the pings of a round")
-    read = list(_csv_rows(found, rows, name, int(loss[1])))
+    read = list(_csv_rows(found, rows, name, int(loss[1]), step))
     width = min((after.stamp - before.stamp for before, after in pairwise(read)), default=step)
     if step < 1 or width % step:
         raise BadInput(f"{found.file}: rows are {width} s apart, which is no multiple of SmokePing's step of {step} s: --round")
     return step, [dataclasses.replace(row, width=width) for row in read]
 
 
-def _csv_rows(found: Found, rows: pd.DataFrame, name: str, pings: int) -> Iterator[_Row]:
+def _csv_rows(found: Found, rows: pd.DataFrame, name: str, pings: int, step: int) -> Iterator[_Row]:
     last = 0
     for number, row in records(rows):
         try:
             stamp, loss, median = int(row["unix"]), float(row[name]), float(row["median_s"])
             plausible(stamp * 1_000_000, "seconds")
-            if not (math.isnan(loss) or 0 <= loss <= pings + _EXACT) or median < 0:
+            if not (math.isnan(loss) or 0 <= loss <= pings + _EXACT) or not (math.isnan(median) or 0 <= median < step):
                 raise ValueError("such a loss or median cannot be")
             if stamp <= last:
                 raise ValueError("the rows must be in order of time, each once")
