@@ -16,6 +16,8 @@ from jinbao_lab.county import EVERYWHERE, County
 from jinbao_lab.faults import FAULTS
 
 duration = words(units.duration_ms, "12300ms")
+# The contract's n = 3 equal results turn a state; up to one more period may pass before the first of them.
+SEEN = 4
 _OFFSET = re.compile(r"(-?)(\d+(?:ms|s|m|h|d))")
 
 
@@ -104,6 +106,7 @@ def _contradictions(scenario: Scenario) -> Iterator[tuple[str, str]]:
         seen.add(fault.id)
         yield from _wrong_place(where, fault, scenario.county)
         yield from _wrong_time(where, fault, scenario)
+        yield from _too_close(where, fault, scenario)
 
 
 def _wrong_place(where: str, fault: Fault, county: County) -> Iterator[tuple[str, str]]:
@@ -111,6 +114,19 @@ def _wrong_place(where: str, fault: Fault, county: County) -> Iterator[tuple[str
     if fault.on not in places:
         known = ", ".join(place if place != EVERYWHERE else "the whole county (leave `on` out)" for place in places)
         yield f"{where}.on", f"{fault.on!r}: {fault.kind} can be on {known}"
+
+
+def _too_close(where: str, fault: Fault, scenario: Scenario) -> Iterator[tuple[str, str]]:
+    """Between two faults of a township either nothing, or enough that the end of the first is seen."""
+    mine = set(scenario.county.members(fault.on))
+    for other in scenario.fault:
+        healthy = fault.at - other.end
+        if 0 <= healthy < SEEN * scenario.interval and mine.intersection(scenario.county.members(other.on)):
+            yield (
+                f"{where}.at",
+                f"{fault.at} ms: only {healthy} ms after {other.id} on the same township; the end of that is seen only "
+                f"after {SEEN} periods of {scenario.interval} ms",
+            )
 
 
 def _wrong_time(where: str, fault: Fault, scenario: Scenario) -> Iterator[tuple[str, str]]:
@@ -121,6 +137,8 @@ def _wrong_time(where: str, fault: Fault, scenario: Scenario) -> Iterator[tuple[
             f"{where}.at",
             f"{fault.at} ms: must lie off the probing grid of {scenario.interval} ms, or the edges prove nothing",
         )
+    if fault.expect and fault.for_ < SEEN * scenario.interval:
+        yield f"{where}.for", f"{fault.for_} ms: too short to be found; at least {SEEN} periods of {scenario.interval} ms"
     untils = [expect.until for expect in fault.expect]
     if any(until is None for until in untils[:-1]) or (untils and untils[-1] is not None):
         yield f"{where}.expect", "each slice but the last says `until` where it lasts"
