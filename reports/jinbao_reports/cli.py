@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-DONE, BAD_NEWS, WRONG_USE, NO_ENVIRONMENT = 0, 1, 2, 3
+from jinbao_collector import CollectorError
+
+WRONG_USE, NO_ENVIRONMENT = 2, 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except commands.REFUSALS as problem:
         print(f"jinbao-report {asked.command}: {problem}", file=sys.stderr)
         return WRONG_USE
+    except CollectorError as problem:
+        print(f"jinbao-report {asked.command}: {problem}", file=sys.stderr)
+        return problem.exit_code
     except commands.FAILURES as problem:
         print(f"jinbao-report {asked.command}: {problem}", file=sys.stderr)
         return NO_ENVIRONMENT

@@ -11,7 +11,6 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from jinbao_collector import CollectorError
 from jinbao_config.shape import ConfigError
 from jinbao_reports import words
 from jinbao_reports.explain import explanation, lines
@@ -23,7 +22,7 @@ from jinbao_reports.render.pdf import RenderError
 from jinbao_reports.source import BadInput
 from jinbao_reports.words import Text
 
-REFUSALS: tuple[type[Exception], ...] = (ConfigError, BadInput, CollectorError)
+REFUSALS: tuple[type[Exception], ...] = (ConfigError, BadInput)
 FAILURES: tuple[type[Exception], ...] = (RenderError, StatementError, OSError)
 DONE, BAD_NEWS = 0, 1
 _BROKEN_CHAIN = ("fork",)

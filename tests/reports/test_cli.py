@@ -1,6 +1,7 @@
 """The commands as a person meets them: what they print, what they refuse, how they exit."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from county import FIRST, County
+from jinbao_collector.entry import Entry
+from jinbao_collector.home import Home
+from jinbao_collector.ledger import Ledger
 from jinbao_reports import words
 from jinbao_reports.cli import main
 
@@ -199,3 +203,19 @@ def test_the_installed_command_exits_as_it_promises(county: County) -> None:
     failing.write_text(failing.read_text().replace('"99%"', '"100%"'))
     assert subprocess.run(asked, capture_output=True, check=False).returncode == 1
     assert subprocess.run([*asked[:2], "--period", "2021"], capture_output=True, check=False).returncode == 2
+
+
+def test_a_ledger_changed_by_hand_is_broken_evidence(county: County, capsys: pytest.CaptureFixture[str]) -> None:
+    """Not a matter of figures: the command ends with 1 and prints none."""
+    asked = county.write()
+    store = county.folder / "store"
+    store.mkdir()
+    with Ledger.create(Home(store).ledger) as ledger:
+        ledger.enter([Entry(id="N1", kind="document", author="a")], 0)
+    with sqlite3.connect(Home(store).ledger) as changed:
+        changed.executescript("DROP TRIGGER no_update; UPDATE ledger SET facts = replace(facts, 'N1', 'N2')")
+    changed.close()
+    asked[asked.index("--samples") : asked.index("--samples") + 2] = ["--store", str(store)]
+    code, out, err = run(capsys, "compute", *asked, "--period", "2021-04-10")
+    assert (code, out) == (1, "")
+    assert "ledger.db" in err
