@@ -48,10 +48,17 @@ class Records:
 
 
 def sign_batches(
-    head: Head, records: Records, author: Author, seen: str, further: Mapping[str, Any], limit: int = BODY_LIMIT
+    head: Head,
+    records: Records,
+    author: Author,
+    seen: str,
+    further: Mapping[str, Any],
+    limit: int = BODY_LIMIT,
+    *,
+    waiting: int,
 ) -> Iterator[tuple[Head, Batch, int]]:
     """Batches that continue `head`, each with the head it makes and its number of samples. `further` header fields stand
-    in the first only."""
+    in the first only; `waiting` batches are not acknowledged yet, and each new one waits too."""
     for samples, events in pieces(records.samples, records.events, limit):
         header = {
             "agent": author.agent,
@@ -64,11 +71,12 @@ def sign_batches(
             "clock": records.clock,
             "install": author.install,
             "version": author.version,
+            "waiting": waiting,
             **further,
         }
         batch = make_batch(header, samples, events, author.key)
         head = replace(head, number=head.number + 1, hash=batch.signed.hash)
-        further = {}
+        further, waiting = {}, waiting + 1
         yield head, batch, len(samples)
 
 

@@ -79,8 +79,8 @@ def _rights(rungs: Sequence[Rung], rights: IcmpRights, say: Say) -> Iterator[Fin
             ENVIRONMENT,
             say(f"无权发送 IPv{family} 探测（{reasons}）", f"may not send IPv{family} echo requests ({reasons})"),
             say(
-                "以 systemd 服务运行（AmbientCapabilities=CAP_NET_RAW），或设置 sysctl net.ipv4.ping_group_range",
-                "run as the systemd service (AmbientCapabilities=CAP_NET_RAW), or set sysctl net.ipv4.ping_group_range",
+                "以 root 或带 CAP_NET_RAW 权限执行 jinbao-agent run，或设置 sysctl net.ipv4.ping_group_range",
+                "run jinbao-agent run as root or with CAP_NET_RAW, or set sysctl net.ipv4.ping_group_range",
             ),
         )
 
@@ -133,7 +133,7 @@ def _folder(config: AgentConfig, home: Home, say: Say) -> Finding:
 
 
 def _life(status: Status, clock: Clock, say: Say) -> Finding:
-    start = say("启动服务：systemctl start jinbao-agent", "start the service: systemctl start jinbao-agent")
+    start = say("启动探针：jinbao-agent run", "start the agent: jinbao-agent run")
     if not status.running:
         return Finding("life", PROBLEM, say("探针未运行", "the agent does not run"), start)
     if status.beat is None:
@@ -145,7 +145,8 @@ def _life(status: Status, clock: Clock, say: Say) -> Finding:
             PROBLEM,
             say(f"探针在运行，但心跳已停 {ago_s} 秒", f"the agent runs, but its last heartbeat is {ago_s} s old"),
             say(
-                "检查磁盘是否可写，查看日志后重启服务", "check that the disk can be written, read the log, restart the service"
+                "检查磁盘是否可写，查看日志，停止后重新执行 jinbao-agent run",
+                "check that the disk can be written, read the log, stop it and start jinbao-agent run again",
             ),
         )
     return Finding("life", OK, say(f"探针在运行，{ago_s} 秒前有心跳", f"the agent runs, last heartbeat {ago_s} s ago"))

@@ -121,7 +121,8 @@ class Spool:
         with self.transaction():
             head = self.head
             for records in self.open_records():
-                closed = sign_batches(head, records, author, self.get("seen") or "", self._further(head))
+                waiting = self._one("SELECT count(*) FROM batch WHERE acked = 0")
+                closed = sign_batches(head, records, author, self.get("seen") or "", self._further(head), waiting=waiting)
                 for after, batch, samples in closed:
                     self._insert(after, batch, samples)
                     head, count = after, count + 1

@@ -51,12 +51,13 @@ def test_pieces_are_the_same_records_in_order_and_no_body_is_too_long(
 @given(sample_lists, event_lists, st.integers(200, 4000))
 def test_batches_continue_the_chain_and_bear_its_authors_signature(many: list[Sample], events: list[Event], limit: int) -> None:
     records = Records("township", BOOT, many, events, CLOCK)
-    signed = list(sign_batches(Head("c" * 32), records, ALICE, "", {"predecessor": {"chain": "b"}}, limit))
+    signed = list(sign_batches(Head("c" * 32), records, ALICE, "", {"predecessor": {"chain": "b"}}, limit, waiting=5))
     check_chain(batch for _, batch, _ in signed)
     assert records_of(batch for _, batch, _ in signed) == (many, events)
     assert [count for _, _, count in signed] == [len(records_of([batch])[0]) for _, batch, _ in signed]
     assert all(batch.signed.verified_by(ALICE.key.public) for _, batch, _ in signed)
     assert ["predecessor" in batch.fields() for _, batch, _ in signed] == [True] + [False] * (len(signed) - 1)
+    assert [batch.fields()["waiting"] for _, batch, _ in signed] == [5 + index for index in range(len(signed))]
     assert [head.hash for head, _, _ in signed] == [batch.signed.hash for _, batch, _ in signed]
 
 
@@ -281,6 +282,15 @@ def test_a_request_is_bounded_in_batches_and_bytes_and_never_mixes_chains(tmp_pa
     (first_of_next,) = spool.waiting(3, 64, 10**6)
     predecessor = first_of_next.batch.fields()["predecessor"]
     assert (predecessor["number"], predecessor["reason"]) == (3, "fork")
+    spool.close_file()
+
+
+def test_a_header_says_how_many_batches_waited_when_it_was_formed(tmp_path: Path) -> None:
+    spool = spool_with(tmp_path, 3)
+    spool.ack(spool.head.chain, 2, "")
+    spool.append(samples([99]), [], boot=BOOT, clock=CLOCK)
+    spool.close(ALICE)
+    assert [batch.fields()["waiting"] for batch in batches_of(spool)] == [2, 1]
     spool.close_file()
 
 
