@@ -70,7 +70,6 @@ class CollectorConfig:
     timezone: str = key(text, "Asia/Shanghai", doc="where a manifest's day begins")
     links: str = key(text, "links.toml", doc="the links file, relative to this one; its digest goes into the manifest")
     contracts: tuple[str, ...] = key(list_of(text), ("contract.toml",), doc="the contract files, likewise")
-    keep: int = key(duration, 730 * units.DAY_MS, doc="how long batches are kept, by their newest sample")
     refuse: Refusal = key(table(Refusal), Refusal, doc="what is refused unread")
 
 
