@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from jinbao_collector.centre import Centre
 from jinbao_collector.enrolment import EnrolmentError
-from jinbao_collector.ingest import Answer, Refused, refusal
+from jinbao_collector.ingest import Answer, Refused
 from jinbao_collector.ledger import LedgerError
 
 log = logging.getLogger("jinbao_collector")
@@ -56,19 +56,20 @@ async def post_batches(centre: Centre, request: Request) -> Response:
 
 
 async def post_enrol(centre: Centre, request: Request) -> Response:
+    intake, address, document = centre.intake, _address(request), b""
     try:
-        centre.intake.admit(_address(request))
+        intake.admit(address)
         document = await _body(request, _ENROL_BYTES)
         if len(document) > _ENROL_BYTES:
             raise Refused(413, "oversized", f"an enrolment may have {_ENROL_BYTES} bytes")
         signed = await run_in_threadpool(centre.enrolment.enrol, document, centre.now_ms())
     except Refused as problem:
-        return _wrap(refusal(problem))
+        return _wrap(intake.refuse(problem, document, address))
     except EnrolmentError as problem:
-        log.warning("enrolment refused address=%s reason=%s", _address(request), problem)
-        return _wrap(refusal(Refused(problem.status, "enrolment", str(problem))))
+        log.warning("enrolment refused address=%s reason=%s", address, problem)
+        return _wrap(intake.refuse(Refused(problem.status, "enrolment", str(problem)), document, address))
     except LedgerError as problem:
-        return _wrap(refusal(Refused(503, "unavailable", str(problem), 30)))
+        return _wrap(intake.refuse(Refused(503, "unavailable", str(problem), 30), document, address))
     return Response(signed.to_lines(), media_type="application/octet-stream")
 
 

@@ -23,7 +23,7 @@ from jinbao_agent.keys import SigningKey
 from jinbao_collector import CollectorError
 from jinbao_collector.home import sync_directory, write_durably
 
-_CA_YEARS = 30
+CA_YEARS = 30
 # Apple and some TLS libraries refuse server certificates that live longer.
 _SERVER_DAYS = 820
 _RENEW_DAYS = 60
@@ -118,7 +118,7 @@ class Authority:
 
 def _ca_certificate(key: ec.EllipticCurvePrivateKey, now_ms: int) -> x509.Certificate:
     builder = (
-        _certificate("jinbao-uptime CA", key, now_ms, _CA_YEARS * 365)
+        _certificate("jinbao-uptime CA", key, now_ms, CA_YEARS * 365)
         .issuer_name(_name("jinbao-uptime CA"))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_CA_USAGE, critical=True)

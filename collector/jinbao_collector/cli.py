@@ -57,16 +57,20 @@ def _parser(lang: str) -> argparse.ArgumentParser:
         except ValueError:
             raise argparse.ArgumentTypeError(speak(lang, "bad_day", day=text)) from None
 
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=says("json"))
-    shared.add_argument("--lang", choices=("zh", "en"), default=argparse.SUPPRESS, help=says("lang"))
-    parser = argparse.ArgumentParser(prog="jinbao-collector", description=says("about"), parents=[shared])
+    def shared() -> list[argparse.ArgumentParser]:
+        # Made anew for each command: set_defaults below would otherwise reach them all and undo what stood before the command.
+        options = argparse.ArgumentParser(add_help=False)
+        options.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=says("json"))
+        options.add_argument("--lang", choices=("zh", "en"), default=argparse.SUPPRESS, help=says("lang"))
+        return [options]
+
+    parser = argparse.ArgumentParser(prog="jinbao-collector", description=says("about"), parents=shared())
     parser.add_argument("--config", type=Path, default=Path("collector.toml"), help=says("config"))
     parser.set_defaults(json=False, lang=lang)
     commands = parser.add_subparsers(required=True, metavar="init|serve|invite|revoke|ledger|agents|manifest")
 
     def command(within: Any, name: str, function: str) -> argparse.ArgumentParser:
-        added: argparse.ArgumentParser = within.add_parser(name, help=says(name), description=says(name), parents=[shared])
+        added: argparse.ArgumentParser = within.add_parser(name, help=says(name), description=says(name), parents=shared())
         added.set_defaults(command=function)
         return added
 
@@ -80,8 +84,10 @@ def _parser(lang: str) -> argparse.ArgumentParser:
     revoke.add_argument("--agent", required=True, help=says("agent"))
     command(commands, "agents", "agents")
     manifest = command(commands, "manifest", "manifest")
-    manifest.add_argument("day", nargs="?", metavar="DAY", type=day, help=says("day"))
-    ledger = commands.add_parser("ledger", help=says("ledger"), description=says("ledger"), parents=[shared])
+    of_day = manifest.add_mutually_exclusive_group()
+    of_day.add_argument("--verify", action="store_true", help=says("verify"))
+    of_day.add_argument("day", nargs="?", metavar="DAY", type=day, help=says("day"))
+    ledger = commands.add_parser("ledger", help=says("ledger"), description=says("ledger"), parents=shared())
     deeds = ledger.add_subparsers(required=True, metavar="add|list|approve")
     add = command(deeds, "add", "ledger_add")
     add.add_argument("file", type=Path, metavar="FILE.toml", help=says("file"))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from jinbao_agent.keys import VerifyKey
 from jinbao_collector.agents import LiveRoster, Member
 from jinbao_collector.authority import Authority
 from jinbao_collector.centre import Place, context_of, create
@@ -17,7 +18,7 @@ from jinbao_collector.heard import Heard, last_heard
 from jinbao_collector.home import Home, write_durably
 from jinbao_collector.journal import position_held
 from jinbao_collector.ledger import ENTRY, Ledger, Row
-from jinbao_collector.manifest import Manifests
+from jinbao_collector.manifest import ManifestBroken, Manifests
 from jinbao_collector.texts import Output, speak
 from jinbao_config.links import ALL_LINKS, read_links
 from jinbao_config.services import read_collector
@@ -105,6 +106,8 @@ def manifest(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
     place = _place(options)
     home = place.home
     manifests = Manifests(home.manifests, home.journal, place.zone)
+    if options.verify:
+        return _verify(manifests, Authority.load(home.keys).signing.public, out)
     if options.day is None:
         signed = [manifests.read(day) for day in manifests.days()]
     else:
@@ -117,6 +120,18 @@ def manifest(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
         first, last = one.fields()["positions"]
         out.say("sheet", day=one.fields()["day"], hash=one.hash, first=first, last=last)
     out.facts([{**one.fields(), "hash": one.hash} for one in signed])
+    return 0
+
+
+def _verify(manifests: Manifests, key: VerifyKey, out: Output) -> int:
+    try:
+        manifests.verify(key)
+    except ManifestBroken as problem:
+        out.facts({"ok": False, "broken": str(problem)})
+        raise
+    count = len(manifests.days())
+    out.say("verified", count=count)
+    out.facts({"ok": True, "manifests": count})
     return 0
 
 

@@ -47,7 +47,7 @@ class Heard:
 
 
 def last_heard(directory: Path) -> dict[str, Heard]:
-    """Of each agent in the journal, read without disturbing its writer."""
+    """Of each agent in the journal, read without disturbing its writer. Raises VolumeError."""
     found: dict[str, Heard] = {}
     for file in month_files(directory):
         volume = Volume(file, writing=False)

@@ -19,7 +19,7 @@ from jinbao_collector.arrival import Arrival
 from jinbao_collector.ledger import LedgerError
 from jinbao_collector.placing import Placing, Receipt
 from jinbao_collector.recovery import Chains, recover
-from jinbao_collector.volume import CLOSED_TAG, Volume, digest_of, month_files
+from jinbao_collector.volume import CLOSED_TAG, Volume, VolumeError, digest_of, month_files
 
 
 class JournalError(CollectorError):
@@ -55,7 +55,7 @@ class Journal:
             if self.failure is not None:
                 self._open()
             receipts = self._commit(requests)
-        except (sqlite3.Error, OSError, LedgerError) as problem:
+        except (sqlite3.Error, OSError, LedgerError, VolumeError) as problem:
             self.failure = f"{self._directory}: {problem}"
             raise JournalError(self.failure) from problem
         except BaseException as problem:
@@ -128,6 +128,8 @@ class Journal:
                 self._volumes.append(Volume.create(following, self.current.last + 1, closed.hash))
             self._chains = recover(self._volumes[-2] if len(self._volumes) > 1 else None, self.current)
             self.position = self.current.last
+        except VolumeError as problem:
+            raise JournalError(str(problem)) from problem
         except sqlite3.Error as problem:
             raise JournalError(f"{self._directory}: cannot be read: {problem}") from problem
 
@@ -150,7 +152,7 @@ class Journal:
 def position_held(directory: Path) -> Iterator[int]:
     """The journal's last position, which cannot grow while the context lasts: for revocations by another process.
 
-    Raises JournalError.
+    Raises JournalError or VolumeError.
     """
     while True:
         files = month_files(directory)

@@ -38,6 +38,15 @@ class LedgerError(CollectorError):
     exit_code = 2
 
 
+class LedgerUnreadable(LedgerError):
+    """The file itself is damaged, or its disk."""
+
+    exit_code = 3
+
+    def __init__(self, file: Path, problem: sqlite3.Error) -> None:
+        super().__init__(f"{file}: cannot be read: {problem}; restore it from a backup, or mend disk and rights")
+
+
 class LedgerBroken(LedgerError):
     """A row is not as it was entered."""
 
@@ -72,10 +81,13 @@ class Ledger:
             raise LedgerError(f"{file}: there is no ledger; run `jinbao-collector init` first")
         # Not mode=ro where it can be helped: a reader must be able to roll back what a killed writer left half done.
         mode = "rw" if os.access(file, os.W_OK) and os.access(file.parent, os.W_OK) else "ro"
-        self._db = sqlite3.connect(
-            f"{file.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False, timeout=10
-        )
-        self._db.execute("PRAGMA synchronous=EXTRA")
+        try:
+            self._db = sqlite3.connect(
+                f"{file.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None, check_same_thread=False, timeout=10
+            )
+            self._db.execute("PRAGMA synchronous=EXTRA")
+        except sqlite3.Error as problem:
+            raise LedgerUnreadable(file, problem) from problem
 
     @classmethod
     def create(cls, file: Path) -> "Ledger":
@@ -211,7 +223,7 @@ class Ledger:
             try:
                 return self._db.execute(query).fetchall()
             except sqlite3.Error as problem:
-                raise LedgerError(f"{self.file}: cannot be read: {problem}") from problem
+                raise LedgerUnreadable(self.file, problem) from problem
 
 
 def _approved(entry: Entry, approvals: Mapping[str, Mapping[str, Any]]) -> Entry:

@@ -113,14 +113,17 @@ class Manifests:
         return self._make(day, now_ms, context, key)
 
     def verify(self, key: VerifyKey) -> None:
-        """Signatures, the chain of days and the journal rows they cover. Raises ManifestBroken naming the first break."""
+        """Signatures, the chain of days and the journal rows they cover.
+
+        Raises ManifestBroken naming the first break, or VolumeError.
+        """
         before, next_position = GENESIS, 1
         for day in self.days():
             signed = self.read(day)
+            if not signed.verified_by(key) or signed.tag != MANIFEST_TAG or signed.fields()["day"] != day:
+                raise ManifestBroken(f"{day}: is not a manifest signed by the centre")
             fields = signed.fields()
             first, last = fields["positions"]
-            if not signed.verified_by(key) or signed.tag != MANIFEST_TAG or fields["day"] != day:
-                raise ManifestBroken(f"{day}: is not a manifest signed by the centre")
             if fields["prev"] != before or first != next_position:
                 raise ManifestBroken(f"{day}: does not follow on the manifest before it")
             if digest_of(self._hashes(first, last)) != fields["digest"]:

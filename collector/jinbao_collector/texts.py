@@ -31,6 +31,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "entry": ("条目编号", "the entry's id"),
     "by": ("批准人", "who approves"),
     "day": ("日期，如 2021-04-10；省略则列出全部", "a day such as 2021-04-10; without it all are listed"),
+    "verify": ("核对全部清单及其所证的日志", "check all manifests and the journal they attest"),
+    "verified": ("完好：{count} 份清单，签名、链接和日志均相符", "ok: {count} manifests; signatures, chain and journal agree"),
     "made": (
         "已建立 {root}\nCA 指纹   {ca}\n中心公钥 {key}\n请离线备份 {keys}。",
         "made {root}\nCA fingerprint   {ca}\ncentre's key     {key}\nKeep a copy of {keys} off this machine.",

@@ -4,10 +4,13 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jinbao_agent.wire import Signed, sha256
+from jinbao_collector import CollectorError
 from jinbao_collector.arrival import Arrival
 from jinbao_collector.home import sync_directory
 
@@ -40,6 +43,54 @@ CREATE VIEW batches AS
 SenderName = tuple[str, str, str, str]
 
 
+class VolumeError(CollectorError):
+    """A file of the journal cannot be read."""
+
+
+@contextmanager
+def _naming(file: Path) -> Iterator[None]:
+    """What SQLite complains of without saying of which file."""
+    try:
+        yield
+    except sqlite3.Error as problem:
+        raise VolumeError(f"{file}: cannot be read: {problem}; restore it from a backup, or mend disk and rights") from problem
+
+
+class _Cursor(sqlite3.Cursor):
+    """Raises VolumeError wherever a damaged page may come to light: at the query, or at any row of its answer."""
+
+    def execute(self, *query: Any) -> "_Cursor":
+        with _naming(self._file):
+            super().execute(*query)
+        return self
+
+    def fetchone(self) -> Any:
+        with _naming(self._file):
+            return super().fetchone()
+
+    def fetchall(self) -> list[Any]:
+        with _naming(self._file):
+            return super().fetchall()
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # the rows, all that is asked of it
+        with _naming(self._file):
+            yield from iter(super().fetchone, None)
+
+    @property
+    def _file(self) -> Path:
+        assert isinstance(self.connection, _Reading), "only _Reading makes these"
+        return self.connection.file
+
+
+class _Reading(sqlite3.Connection):
+    """A connection that nobody writes through."""
+
+    file: Path
+
+    def execute(self, *query: Any) -> _Cursor:
+        return self.cursor(_Cursor).execute(*query)
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     """One kept batch under a number."""
@@ -51,19 +102,28 @@ class Version:
 
 
 class Volume:
-    """The file of one month. Only the serving process opens one for writing; see `closed`."""
+    """The file of one month. Only the serving process opens one for writing; see `closed`.
+
+    Opened for reading, all it is asked raises VolumeError; opened for writing, sqlite3.Error.
+    """
 
     def __init__(self, file: Path, writing: bool) -> None:
-        """Opens. Raises sqlite3.Error."""
+        """Opens. Raises VolumeError."""
         self.file = file
         self.name = file.stem
-        mode = "rw" if writing else "ro"
-        uri = f"{file.absolute().as_uri()}?mode={mode}"
-        self.db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30)
-        if writing:
-            # FULL: COMMIT returns after the one fdatasync of the log. The log is bounded after a backlog was taken in.
-            self.db.executescript("PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864;")
-        self.first, self.prev = self.db.execute("SELECT first, prev FROM volume").fetchone()
+        with _naming(file):
+            self.db = _connect(file, writing)
+            try:
+                self._read_small()
+            except BaseException:
+                self.db.close()
+                raise
+
+    def _read_small(self) -> None:
+        row = self.db.execute("SELECT first, prev FROM volume").fetchone()
+        if row is None:
+            raise VolumeError(f"{self.file}: is not a file of the journal; restore it from a backup")
+        self.first, self.prev = row
         self.reload()
 
     @classmethod
@@ -212,6 +272,22 @@ class Volume:
         """The last position that arrived before this instant."""
         position: int | None = self.db.execute("SELECT max(position) FROM batch WHERE arrived_ms < ?", (end_ms,)).fetchone()[0]
         return position
+
+
+def _connect(file: Path, writing: bool) -> sqlite3.Connection:
+    uri = f"{file.absolute().as_uri()}?mode={'rw' if writing else 'ro'}"
+    kind = sqlite3.Connection if writing else _Reading
+    db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30, factory=kind)
+    if isinstance(db, _Reading):
+        db.file = file
+        return db
+    try:
+        # FULL: COMMIT returns after the one fdatasync of the log. The log is bounded after a backlog was taken in.
+        db.executescript("PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864;")
+    except BaseException:
+        db.close()
+        raise
+    return db
 
 
 def _is_body_of(head: bytes, packed: bytes) -> bool:

@@ -1,5 +1,6 @@
 """The command line: what a person types, sees, and gets as exit code."""
 
+import datetime
 import hashlib
 import json
 import socket
@@ -10,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from collecting import LINK, NOON, OTHER_LINK, TestClock, centre_in, enrolled, post, write_config
-from jinbao_collector.centre import Place
+from jinbao_collector.centre import Place, context_of
 from jinbao_collector.cli import main
 from jinbao_collector.texts import TEXTS
+from jinbao_collector.volume import month_files
 from jinbao_config.services import read_collector
 
 LEDGER = """
@@ -105,6 +107,37 @@ def test_agents_are_listed_with_links_state_and_silence(desk: Desk) -> None:
     assert (code, "has no key that could be revoked" in err) == (2, True)
 
 
+@pytest.mark.parametrize("words", [("--json", "agents"), ("agents", "--json"), ("--json", "--lang", "en", "ledger", "list")])
+def test_options_may_stand_before_the_command_or_behind_it(made: Desk, words: tuple[str, ...]) -> None:
+    code, out, _ = made.run(*words)
+    assert (code, json.loads(out)) == (0, [])
+
+
+READERS = [("agents",), ("serve",), ("manifest", "--verify"), ("revoke", "--agent", "tw-01")]
+
+
+@pytest.mark.parametrize("words", READERS, ids=" ".join)
+@pytest.mark.parametrize("content", [b"no database at all, and long enough for a header" * 99, b""], ids=["garbage", "empty"])
+def test_a_damaged_journal_file_is_named_with_its_remedy(desk: Desk, words: tuple[str, ...], content: bytes) -> None:
+    with centre_in(desk.folder, TestClock()) as centre:
+        post(centre, enrolled(centre).batch(NOON))
+        centre.manifests.make(
+            datetime.date(2021, 4, 9), NOON, context_of(centre.place, centre.ledger, centre.roster), centre.authority.signing
+        )
+    (file,) = month_files(desk.folder / "data/journal")
+    file.write_bytes(content)
+    code, _, err = desk.run("--lang", "en", *words)
+    assert (code, f"{file}: cannot be read: " in err, "restore it from a backup" in err) == (3, True, True)
+
+
+@pytest.mark.parametrize("words", [("agents",), ("serve",), ("ledger", "list")], ids=" ".join)
+def test_a_damaged_ledger_is_named(made: Desk, words: tuple[str, ...]) -> None:
+    file = made.folder / "data/ledger.db"
+    file.write_bytes(b"no database at all, and long enough for a header" * 99)
+    code, _, err = made.run(*words)
+    assert (code, f"{file}: cannot be read: " in err) == (3, True)
+
+
 def test_the_ledger_takes_entries_documents_and_approvals(made: Desk) -> None:
     letter = made.folder / "割接通知.pdf"
     letter.write_bytes(b"%PDF-1.7 notice")
@@ -154,6 +187,22 @@ def test_manifests_are_listed_and_made(desk: Desk) -> None:
     assert (listed["day"], listed["positions"], listed["hash"]) == ("2021-04-09", [1, 1], out.split()[1])
     assert desk.run("manifest", "2021-04-01")[0] == 2
     assert "not a day; write 2021-04-10" in desk.run("--lang", "en", "manifest", "yesterday")[2]
+
+
+def test_manifests_are_verified_by_a_command_that_names_what_broke(desk: Desk) -> None:
+    with centre_in(desk.folder, TestClock()) as centre:
+        post(centre, enrolled(centre).batch(NOON))
+    assert desk.run("manifest", "2021-04-09")[0] == 0
+    assert desk.run("--lang", "en", "manifest", "--verify")[:2] == (0, "ok: 1 manifests; signatures, chain and journal agree\n")
+    assert json.loads(desk.run("manifest", "--verify", "--json")[1]) == {"ok": True, "manifests": 1}
+    assert desk.run("manifest", "--verify", "2021-04-09")[0] == 2
+    (file,) = month_files(desk.folder / "data/journal")
+    db = sqlite3.connect(file)
+    db.executescript("UPDATE batch SET hash = randomblob(32)")
+    db.close()
+    code, out, err = desk.run("manifest", "--verify", "--json")
+    broken = "2021-04-09: the journal's rows 1 to 1 are not those it attests"
+    assert (code, json.loads(out), broken in err) == (1, {"ok": False, "broken": broken}, True)
 
 
 WRONG_CONFIG = {

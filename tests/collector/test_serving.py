@@ -26,6 +26,7 @@ from collecting import LINK, NOON, Speaker, enrol_document, write_config
 from jinbao_agent.keys import SigningKey
 from jinbao_agent.wire import Signed, pack
 from jinbao_collector import serve
+from jinbao_collector.admission import RefusedRing
 from jinbao_collector.cli import main
 from jinbao_collector.volume import month_files
 
@@ -125,6 +126,12 @@ def test_refusals_over_http_say_why(served: Served) -> None:
     assert served.post("/v1/batches", bytes(5_000_000))[0] == 413
     assert json.loads(served.post("/v1/enrol", b"hello")[1]).keys() == {"error"}
     assert served.post("/v1/enrol", bytes(70_000))[0] == 413
+    _, metrics = served.get("/metrics")
+    assert b'jinbao_refused_total{reason="enrolment"} 1.0' in metrics
+    ring = RefusedRing(served.config.parent / "data/refused.ring")
+    assert [(facts["reason"], facts["length"]) for facts, _ in ring.records()][2:] == [("enrolment", 5), ("oversized", 70_000)]
+    assert ring.records()[2][1] == b"hello"
+    ring.close()
     assert served.get("/v1/batches")[0] == 405
     assert served.get("/elsewhere")[0] == 404
 

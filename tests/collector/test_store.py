@@ -22,6 +22,7 @@ from jinbao_collector.journal import position_held
 from jinbao_collector.series import Series
 from jinbao_collector.store import Flaw, StoreError, open_store
 from jinbao_collector.store.journal_reader import JournalReader
+from jinbao_collector.volume import VolumeError, month_files
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 EVER = (-(2**62), 2**62)
@@ -257,3 +258,18 @@ def test_columns_that_need_all_their_bits_come_back_whole(centre: Centre) -> Non
 def test_a_folder_without_a_journal_is_named(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="no journal in here; expected a collector's data directory"):
         open_store(tmp_path)
+
+
+def test_a_damaged_file_is_named_whenever_it_comes_to_light(centre: Centre) -> None:
+    post(centre, *enrolled(centre).minutes(20))
+    centre.close()
+    (file,) = month_files(data(centre) / "journal")
+    with JournalReader(data(centre)) as reader:
+        whole = file.read_bytes()
+        # The reader has the small tables already; what is damaged are the pages of the batches.
+        file.write_bytes(whole[:4096] + b"\xff" * (len(whole) - 4096))
+        with pytest.raises(VolumeError, match=r"2021-04\.db: cannot be read: .*restore it from a backup"):
+            reader.series(LINK, "township", "core", *EVER)
+    file.write_bytes(b"not a database" * 1000)
+    with pytest.raises(VolumeError, match=r"2021-04\.db: cannot be read: file is not a database"):
+        open_store(data(centre))

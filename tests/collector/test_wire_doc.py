@@ -10,7 +10,7 @@ import pytest
 
 from collecting import NOON, TestClock, ack, centre_in, enrolled, post
 from jinbao_collector import chains, ledger
-from jinbao_collector.authority import _CA_YEARS
+from jinbao_collector.authority import CA_YEARS
 from jinbao_collector.centre import Centre
 
 DOC = (Path(__file__).parents[2] / "docs/wire.md").read_text()
@@ -95,7 +95,7 @@ def column_names(centre: Centre) -> set[str]:
 
 
 def test_the_document_says_how_long_the_ca_lives() -> None:
-    assert f"P-256, {_CA_YEARS} years" in DOC
+    assert f"P-256, {CA_YEARS} years" in DOC
 
 
 def test_the_operators_page_names_every_metric(tmp_path: Path) -> None:

@@ -57,7 +57,8 @@ class Reader(Protocol):
 
 
 def open_store(directory: Path) -> Reader:
-    """Over a collector's data directory. Raises StoreError, or LedgerError."""
+    """Over a collector's data directory. Raises StoreError, LedgerError, or VolumeError naming a damaged file; so does whatever
+    the reader is asked later."""
     from jinbao_collector.store.journal_reader import JournalReader
 
     return JournalReader(directory)

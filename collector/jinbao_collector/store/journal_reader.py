@@ -1,7 +1,6 @@
 """The journal read in place: batches found by time, each decoded once, put together so that order of arrival does not show."""
 
 import json
-import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -66,12 +65,9 @@ class JournalReader:
             raise StoreError(f"{directory}: no journal in here; expected a collector's data directory")
         with Ledger(home.ledger) as ledger:
             self._roster = read_roster(ledger.rows(ENROLMENT, REVOCATION))
-        try:
-            self._volumes = [Volume(file, writing=False) for file in files]
-            self._snapshot = self._volumes[-1].last
-            self._voices = [voice for volume in self._volumes for voice in self._voices_of(volume)]
-        except sqlite3.Error as problem:
-            raise StoreError(f"{home.journal}: cannot be read: {problem}") from problem
+        self._volumes = [Volume(file, writing=False) for file in files]
+        self._snapshot = self._volumes[-1].last
+        self._voices = [voice for volume in self._volumes for voice in self._voices_of(volume)]
         self._outcomes, self._boots = Words(), Words()
         self._blocks: dict[tuple[str, int, int], Block] = {}
         self._conflicts: set[Flaw] = set()
