@@ -13,7 +13,10 @@ from jinbao_agent.keys import SigningKey
 from jinbao_agent.sample import Event, Sample
 from jinbao_agent.wire import GENESIS, Batch, Signed, make_batch, pack
 from jinbao_collector.centre import Centre, Place, create
+from jinbao_collector.follower import Feed, advance
 from jinbao_collector.ingest import Answer
+from jinbao_collector.store.file import StoreWriting
+from jinbao_collector.store.sealer import Sealer
 from jinbao_config.services import read_collector
 
 LINK, OTHER_LINK = "510422101", "510422102"
@@ -144,6 +147,16 @@ def enrolled(centre: Centre, agent: str = "tw-01", vantage: str = "township", li
 
 def post(centre: Centre, *batches: Batch, address: str = "10.1.1.2") -> Answer:
     return centre.intake.receive(pack(batches), address).result()
+
+
+def sealed(centre: Centre, rows: int = 10_000, *, tidy: bool = True) -> int:
+    """Seals at most so many rows of its journal; the cursor then."""
+    with StoreWriting(centre.place.home.store) as store:
+        sealer = Sealer(store, centre.roster)
+        advance(sealer, Feed(centre.place.home.journal), rows)
+        while tidy and sealer.tidy():
+            pass
+        return sealer.cursor
 
 
 def ack(answer: Answer) -> dict[str, Any]:
