@@ -20,8 +20,8 @@ class Stretches:
     """Samples of one (link, vantage, target) in order; each row stands for `count` of them that are alike.
 
     Alike are neighbours of one outcome, boot and interval, all with a round trip within the wait asked for or all without
-    (`in_time`), each at most 1.5 intervals after the one before, their monotonic clock rising. `at`, `seq` and `mono` are the
-    first sample's, `last` and `mono_last` the last one's; units and codes as in Series. No row could be joined to the next.
+    (`in_time`), each at most 1.5 intervals after the one before by either clock. `at`, `seq` and `mono` are the first sample's,
+    `last` and `mono_last` the last one's; units and codes as in Series. No row could be joined to the next.
     """
 
     at: Ints
@@ -83,6 +83,14 @@ def fold(series: Series, wait_us: int) -> Stretches:
     return joined(singly(series, wait_us))
 
 
+def _in_step_by_mono(rows: Stretches) -> Bools:
+    """By the clock that never steps too, and by a millisecond more: stamps drawn from it are rounded down."""
+    since = rows.mono[1:] - rows.mono_last[:-1]
+    unclocked = (rows.mono[1:] == NONE) & (rows.mono_last[:-1] == NONE)
+    in_step: Bools = unclocked | ((since > 0) & (2 * since <= 3000 * rows.interval[:-1] - 2000))
+    return in_step
+
+
 def joined(rows: Stretches) -> Stretches:
     """Rows in order of at, boot and seq, run together wherever they may be."""
     if len(rows) < 2:
@@ -91,8 +99,7 @@ def joined(rows: Stretches) -> Stretches:
         [column[1:] == column[:-1] for column in (rows.outcome, rows.in_time, rows.boot, rows.interval)]
     )
     in_step = 2 * (rows.at[1:] - rows.last[:-1]) <= 3 * rows.interval[:-1]
-    rising = (rows.mono[1:] > rows.mono_last[:-1]) | ((rows.mono[1:] == NONE) & (rows.mono_last[:-1] == NONE))
-    first = np.flatnonzero(np.append(True, ~(alike & in_step & rising)))
+    first = np.flatnonzero(np.append(True, ~(alike & in_step & _in_step_by_mono(rows))))
     if len(first) == len(rows):
         return rows
     last = np.append(first[1:], len(rows)) - 1

@@ -17,6 +17,7 @@ from jinbao_config.units import DAY_MS
 from jinbao_reports.interval import Span, Spans, contains, intersect, merge
 from jinbao_reports.measured import Measured
 from jinbao_reports.quality import Quality, quality
+from jinbao_reports.rung import CloseUp
 from jinbao_reports.smoothing import Look, Slice, smooth
 from jinbao_reports.state import LinkState, Outage
 from jinbao_reports.stated import NOTHING_STATED, Stated
@@ -62,7 +63,8 @@ class County:
 
     def quality(self, link: str, spans: Spans) -> Quality:
         reference = self.contract.state.reference
-        return quality(self.measured.rung(link, reference.vantage, reference.target, service=False), spans)
+        rung = self.measured.rung(link, reference.vantage, reference.target, service=False)
+        return quality((part for span in spans for part in rung.close_ups(*span)), spans)
 
     @cached_property
     def county_mains_off(self) -> Spans:
@@ -75,8 +77,7 @@ class County:
         """A rung that never answers says nothing when it does not answer: declared, or < 50 % over the last 24 h of link UP."""
         if key[2] in link.silent:
             return True
-        good, all_ = self.measured.rung(*key).success_share(self.states[link.code].link.up, onset - DAY_MS, onset)
-        return all_ > 0 and 2 * good < all_
+        return self.measured.rung(*key).mostly_fails(self.states[link.code].link.up, onset - DAY_MS, onset)
 
 
 class Attribution:
@@ -90,6 +91,7 @@ class Attribution:
         self.mains_off = self.life.periods("mains_off", "mains_on")
         self.los = self.life.periods("los_on", "los_off")
         self.pieces = tuple(self._pieces())
+        self._close_ups: dict[SeriesKey, CloseUp] = {}
         self.t_ref = max((self._interval(key) for _, key in self.pieces), default=county.measured.links.interval("core"))
 
     def _pieces(self) -> Iterator[tuple[Span, SeriesKey]]:
@@ -101,8 +103,23 @@ class Attribution:
         givers = self.county.states[self.outage.link].givers
         yield from sorted((span, key) for where, key in givers for span in intersect(self.outage.down, where))
 
+    def rung(self, key: SeriesKey) -> CloseUp:
+        """A rung's samples around this outage, as far as the nearest sample to any of its instants may lie."""
+        if key not in self._close_ups:
+            rung = self.county.measured.rung(*key)
+            reach = max(self._reach, rung.longest_interval)
+            self._close_ups[key] = rung.close_up(self.outage.onset - reach, self.outage.down[-1][1] + reach + 1)
+        return self._close_ups[key]
+
+    @cached_property
+    def _reach(self) -> int:
+        """No T of a series that gave the state is longer."""
+        measured = self.county.measured
+        longest = [max(measured.rung(*key).longest_interval, measured.links.interval(key[2])) for _, key in self.pieces]
+        return max([measured.links.interval("core"), *longest])
+
     def _interval(self, key: SeriesKey) -> int:
-        results = self.county.measured.rung(*key).results
+        results = self.rung(key).results
         first, last = np.searchsorted(results.at, [self.outage.onset, self.outage.down[-1][1]])
         return int(results.interval[first:last].max(initial=0)) or self.county.measured.links.interval(key[2])
 
@@ -118,8 +135,7 @@ class Attribution:
     @property
     def suspect(self) -> bool:
         """Whether a sample of the outage was re-stamped by a clock step of 10 s or more (R1.5)."""
-        rung = self.county.measured.rung
-        return any(start <= at < end for (start, end), key in self.pieces for at in rung(*key).suspect)
+        return any(start <= at < end for (start, end), key in self.pieces for at in self.rung(key).suspect)
 
     def _edges(self) -> set[int]:
         events = {
@@ -133,7 +149,7 @@ class Attribution:
         """At every sample of the series that gave the state, and at every exact instant (R4.1)."""
         exact = np.array(sorted(self._edges()), np.int64)
         for (start, end), key in self.pieces:
-            at = self.county.measured.rung(*key).results.at
+            at = self.rung(key).results.at
             inside = [instants[(instants > start) & (instants < end)] for instants in (at, exact)]
             cuts = np.unique(np.concatenate([[start], *inside, [end]])).tolist()
             yield from pairwise(cuts)
@@ -174,7 +190,8 @@ class _Observer:
     def __init__(self, outage: Attribution, starts: Ints) -> None:
         self.of, self.starts = outage, starts
         self.county, self.measured = outage.county, outage.county.measured
-        self._seen: dict[SeriesKey, tuple[Sights, Ints]] = {}
+        self._seen: dict[SeriesKey, Sights] = {}
+        self._picked: dict[SeriesKey, Ints] = {}
         self._by_link: dict[str, dict[str, Sights]] = {}
 
     def observations(self) -> Iterator[Observation]:
@@ -221,24 +238,27 @@ class _Observer:
             ("county", COUNTY_LINK_RUNGS, self.of.outage.link),
         ):
             for target in targets:
-                _, picks = self._sights((code, vantage, target), self.of.link)
-                if picks[index] >= 0:
-                    series = self.measured.rung(code, vantage, target).series
-                    pick = picks[index]
+                pick = self._picks((code, vantage, target))[index]
+                if pick >= 0:
+                    series = self.of.rung((code, vantage, target)).series
                     found.append(Look(vantage, target, int(series.at[pick]), series.outcomes[series.outcome[pick]]))
         return tuple(found)
 
-    def _sights(self, key: SeriesKey, link: Link) -> tuple[Sights, Ints]:
+    def _sights(self, key: SeriesKey, link: Link) -> Sights:
         if key not in self._seen:
-            unseen = np.full(len(self.starts), -1)
             if key not in self.measured.names or self.county.is_silent(key, link, self.of.outage.onset):
-                self._seen[key] = unseen.astype(np.int8), unseen
+                self._seen[key] = np.full(len(self.starts), -1, np.int8)
             else:
-                rung = self.measured.rung(*key)
-                picks = rung.nearest(self.starts, self.t_ref)
-                ok = rung.results.ok[picks] if len(rung.results) else np.zeros(len(picks), bool)
-                self._seen[key] = np.where(picks >= 0, ok, -1).astype(np.int8), picks
+                self._seen[key] = self.measured.rung(*key).sights(self.starts, self.t_ref)
         return self._seen[key]
+
+    def _picks(self, key: SeriesKey) -> Ints:
+        """The index of the sample behind each sight in the rung's close-up; -1 where there is none."""
+        if key not in self._picked:
+            seen = self._sights(key, self.of.link) >= 0
+            picks = self.of.rung(key).nearest(self.starts, self.t_ref) if seen.any() else -1
+            self._picked[key] = np.where(seen, picks, -1)
+        return self._picked[key]
 
     def _rungs(self, link: Link) -> dict[str, Sights]:
         """Sights by Observation field. What lies beyond gw or ce cannot be judged while one of these is down (R4.3)."""
@@ -247,9 +267,9 @@ class _Observer:
         return self._by_link[link.code]
 
     def _look_at(self, link: Link) -> dict[str, Sights]:
-        rungs = {name: self._sights((link.code, "township", name), link)[0] for name in TOWNSHIP_RUNGS}
-        rungs |= {name: self._sights((ALL_LINKS, "county", name), self.of.link)[0] for name in COUNTY_SITE_TARGETS}
-        rungs |= {f"county_{name}": self._sights((link.code, "county", name), link)[0] for name in COUNTY_LINK_RUNGS}
+        rungs = {name: self._sights((link.code, "township", name), link) for name in TOWNSHIP_RUNGS}
+        rungs |= {name: self._sights((ALL_LINKS, "county", name), self.of.link) for name in COUNTY_SITE_TARGETS}
+        rungs |= {f"county_{name}": self._sights((link.code, "county", name), link) for name in COUNTY_LINK_RUNGS}
         blind = (rungs["gw"] == 0) | (rungs["ce"] == 0)
         return {name: np.where(blind, -1, sights) if name in _BEYOND_CE else sights for name, sights in rungs.items()}
 
@@ -266,9 +286,8 @@ class _Observer:
 
     def _refused(self) -> list[bool]:
         key = self.of.outage.link, "township", "app"
-        _, picks = self._sights(key, self.of.link)
-        rung = self.measured.rung(*key)
-        return [pick >= 0 and rung.refused(pick) for pick in picks.tolist()]
+        picks = self._picks(key)
+        return [pick >= 0 and self.of.rung(key).refused(pick) for pick in picks.tolist()]
 
     def _silence(self, start: int) -> dict[str, Any]:
         life = self.of.life

@@ -1,5 +1,6 @@
 """Loss, latency and its variation on the reference series (RFC 2330 section 11.3, RFC 3393, RFC 5481; methods A4)."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -7,8 +8,10 @@ import numpy as np
 
 from jinbao_collector.series import Ints
 from jinbao_reports.interval import Spans
-from jinbao_reports.measured import Rung
+from jinbao_reports.rung import CloseUp
+from jinbao_reports.timeline import Bools
 
+_NONE = np.zeros(0, np.int64)
 _J_MEMORY = 1000
 """Pairs that still move RFC 1889's J: (15/16)^1000 is below 1e-28."""
 
@@ -35,24 +38,54 @@ class Quality:
         return None if self.least is None else self.percentiles[99] - self.least
 
 
-def quality(rung: Rung, spans: Spans) -> Quality:
-    """Over the samples whose instants lie in `spans`."""
+def quality(parts: Iterable[CloseUp], spans: Spans) -> Quality:
+    """Over the samples whose instants lie in `spans`; the parts follow on each other."""
     edges = np.array([edge for span in spans for edge in span], np.int64)
-    inside = np.searchsorted(edges, rung.results.at, "right") % 2 == 1
-    ok = rung.results.ok[inside]
-    arrived = ok & (rung.series.rtt[inside] >= 0)
-    rtt = np.sort(rung.series.rtt[inside][arrived])
-    mean_abs, jitter = _variation(rung, inside)
+    sent = lost = 0
+    arrived, steps = [_NONE], [_NONE]
+    before: tuple[int, int] | None = None
+    for part in parts:
+        inside = np.searchsorted(edges, part.results.at, "right") % 2 == 1
+        good = inside & part.results.ok & (part.series.rtt >= 0)
+        sent, lost = sent + int(inside.sum()), lost + int((inside & ~part.results.ok).sum())
+        arrived.append(part.series.rtt[good])
+        steps += _steps(part, good, before)
+        if len(good):
+            reach = int(part.results.at[-1]) + 3 * int(part.results.interval[-1]) // 2
+            before = (reach, int(part.series.rtt[-1])) if good[-1] else None
+    rtt, step = np.sort(np.concatenate(arrived)), np.concatenate(steps)
     return Quality(
-        sent=len(ok),
-        lost=int((~ok).sum()),
+        sent=sent,
+        lost=lost,
         n=len(rtt),
         percentiles={percent: percentile(rtt, percent) for percent in (50, 95, 99)} if len(rtt) else {},
         median=_median(rtt),
         least=int(rtt[0]) if len(rtt) else None,
-        ipdv_mean_abs=mean_abs,
-        jitter=jitter,
+        ipdv_mean_abs=Fraction(int(step.sum()), len(step)) if len(step) else None,
+        jitter=_jitter(step),
     )
+
+
+def _steps(part: CloseUp, good: Bools, before: tuple[int, int] | None) -> Iterator[Ints]:
+    """|IPDV| of consecutive samples that both arrived, without a gap between.
+
+    `before`: how far the last sample of the part before may hold, and its round trip.
+    """
+    at, held, rtt = part.results.at, part.results.held, part.series.rtt
+    if before is not None and len(good) and good[0] and at[0] <= before[0]:
+        yield np.array([abs(int(rtt[0]) - before[1])], np.int64)
+    paired = good[1:] & good[:-1] & (held[:-1] == at[1:])
+    yield np.abs(np.diff(rtt))[paired]
+
+
+def _jitter(steps: Ints) -> Fraction | None:
+    """RFC 1889's J after the last of them."""
+    if not len(steps):
+        return None
+    jitter = 0.0
+    for step in steps[-_J_MEMORY:].tolist():
+        jitter += (step - jitter) / 16
+    return Fraction(jitter)
 
 
 def percentile(ordered: Ints, percent: int) -> int:
@@ -64,16 +97,3 @@ def _median(ordered: Ints) -> Fraction | None:
     if not len(ordered):
         return None
     return Fraction(int(ordered[(len(ordered) - 1) // 2]) + int(ordered[len(ordered) // 2]), 2)
-
-
-def _variation(rung: Rung, inside: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> tuple[Fraction | None, Fraction | None]:
-    """Mean |IPDV| and RFC 1889's J over consecutive samples that both arrived, without a gap between."""
-    good = inside & rung.results.ok & (rung.series.rtt >= 0)
-    paired = good[1:] & good[:-1] & (rung.results.held[:-1] == rung.results.at[1:])
-    steps = np.abs(np.diff(rung.series.rtt))[paired]
-    if not len(steps):
-        return None, None
-    jitter = 0.0
-    for step in steps[-_J_MEMORY:].tolist():
-        jitter += (step - jitter) / 16
-    return Fraction(int(steps.sum()), len(steps)), Fraction(jitter)

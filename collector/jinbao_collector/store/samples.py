@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from jinbao_collector.series import Ints, Series, build_series, ints
+from jinbao_collector.series import NO_SAMPLES, Ints, Series, build_series, ints
 from jinbao_collector.store.block import Columns, Words
 
 MARGIN_MS = 3_600_000
@@ -39,6 +39,8 @@ class Samples:
         return replace(self, **columns)
 
 
+_EMPTY = np.zeros(0, np.int64)
+NOT_ONE = Samples(_EMPTY, _EMPTY, _EMPTY, _EMPTY, _EMPTY, _EMPTY, _EMPTY, (), ())
 NUMBERS = ("sent", "outcome", "rtt", "interval", "boot", "seq", "mono")
 _READ = ("sent_us", *NUMBERS[1:])
 
@@ -79,6 +81,8 @@ def resolved(samples: Samples, since_ms: int, until_ms: int) -> Series:
     """What judgement gets of them: the samples of [since, until) that no other contradicts, in order of time."""
     at = samples.sent // 1000
     looked_at = samples.take((at >= since_ms - MARGIN_MS) & (at < until_ms + MARGIN_MS))
+    if not len(looked_at):
+        return replace(NO_SAMPLES, outcomes=samples.outcomes, boots=samples.boots)
     columns: dict[str, Any] = {name: getattr(looked_at, name) for name in NUMBERS[1:]}
     built = build_series(looked_at.sent, **columns, outcomes=samples.outcomes, boots=samples.boots)
     conflicts = tuple(at for at in built.conflicts if since_ms <= at < until_ms)

@@ -86,9 +86,12 @@ def encode(samples: Samples, level: int = 6) -> Segment:
 
 
 def _stride_starts(samples: Samples) -> Ints:
-    """Where boot, interval or numbering break off, or a sample leaves the grid by more than a quarter of T."""
+    """Where boot, interval or numbering break off, or a sample leaves the grid of either clock by more than an eighth of T.
+
+    So within a stride each sample is at most 1.25 T after the one before, whatever clock one asks.
+    """
     step_us = samples.interval * 1000
-    slack = np.minimum(step_us // 4, _MOST_LATE_US)
+    slack = np.minimum(step_us // 8, _MOST_LATE_US)
     plain = (samples.interval >= _LEAST_INTERVAL_MS) & (samples.interval <= _MOST_INTERVAL_MS)
     sent, mono = np.diff(samples.sent), np.diff(samples.mono)
     goes_on = (
@@ -97,8 +100,7 @@ def _stride_starts(samples: Samples) -> Ints:
         & (samples.boot[1:] == samples.boot[:-1])
         & (np.diff(samples.seq) == 1)
         & _within(sent - step_us[1:], slack[1:])
-        & (mono > 0)
-        & _within(mono - sent, _MOST_LATE_US)
+        & _within(mono - sent, slack[1:])
     )
     starts = np.flatnonzero(np.append(True, ~goes_on))
     found: list[int] = []
@@ -109,20 +111,20 @@ def _stride_starts(samples: Samples) -> Ints:
     return np.array(found, np.int64)
 
 
-def _within(values: Ints, bound: Ints | int) -> npt.NDArray[np.bool_]:
+def _within(values: Ints, bound: Ints) -> npt.NDArray[np.bool_]:
     # Not by abs(): the least int64, which a difference may wrap to, has none.
     inside: npt.NDArray[np.bool_] = (values <= bound) & (values >= -bound)
     return inside
 
 
 def _kept_to_grid(samples: Samples, first: int, end: int, slack: int) -> int:
-    """How many samples from `first` on stay within `slack` of one grid, and their clocks together."""
+    """How many samples from `first` on stay within `slack` of one grid, and their clocks within it of each other."""
     if end - first == 1:
         return 1
     grid = np.arange(end - first) * samples.interval[first] * 1000
     drift = samples.mono[first:end] - samples.sent[first:end]
     strays = _range(samples.sent[first:end] - grid) > slack
-    strays |= _range(drift) > _MOST_LATE_US
+    strays |= _range(drift) > slack
     return int(strays.argmax()) if strays.any() else end - first
 
 

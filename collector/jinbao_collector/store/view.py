@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from jinbao_collector.series import NO_SAMPLES, Ints, Series
+from jinbao_collector.series import Ints, Series
 from jinbao_collector.store.layout import Layout
-from jinbao_collector.store.samples import MARGIN_MS, NUMBERS, Samples, resolved
+from jinbao_collector.store.samples import MARGIN_MS, NOT_ONE, NUMBERS, Samples, resolved
 from jinbao_collector.stretches import Bools, Stretches, joined, singly
 
 _SERIES_COLUMNS = ("at", "outcome", "rtt", "interval", "boot", "seq", "mono")
@@ -16,65 +16,72 @@ _SERIES_COLUMNS = ("at", "outcome", "rtt", "interval", "boot", "seq", "mono")
 class View:
     """The samples of [since, until) of a layout.
 
-    A stride stands as it is if it lies inside the window, and no other one has samples of its times or of its numbers. The
-    others are taken apart, put together with each other and resolved as if they came from the journal.
+    Strides that share moments or numbers with another one are taken apart, put together and resolved as if they came from the
+    journal; so are those beyond the window's edges that share numbers with one inside. All others stand as they are; those
+    that reach over an edge are opened and cut.
     """
 
     def __init__(self, layout: Layout, since_ms: int, until_ms: int) -> None:
         self._layout, self._window = layout, (since_ms, until_ms)
-        first, end = since_ms - MARGIN_MS, until_ms + MARGIN_MS
-        near = (layout.last >= first) & (layout.at < end)
-        cut = np.zeros(len(near), bool)
-        for edge in (first, since_ms, until_ms, end):
-            cut |= (layout.at < edge) & (layout.last >= edge)
-        within = (layout.at >= since_ms) & (layout.last < until_ms)
-        self._doubted = near & (cut | _meeting(layout, near))
-        self._clean = within & ~self._doubted
+        near = (layout.last >= since_ms - MARGIN_MS) & (layout.at < until_ms + MARGIN_MS)
+        touching = (layout.last >= since_ms) & (layout.at < until_ms)
+        self._doubted = near & _meeting(layout, near)
+        self._whole = (layout.at >= since_ms) & (layout.last < until_ms) & ~self._doubted
+        self._cut = touching & ~self._whole & ~self._doubted
 
     def series(self) -> Series:
         """Raises Damaged or StoreError, as do all that follow."""
-        clean, doubted = self._samples(self._clean), self._resolved(self._doubted)
-        if clean is None:
-            return doubted
-        order = np.argsort(clean.sent, kind="stable")
-        if not (order[1:] > order[:-1]).all():
-            clean = clean.take(order)
-        at, names = clean.sent // 1000, (clean.outcomes, clean.boots)
-        whole = Series(at, clean.outcome, clean.rtt, clean.interval, clean.boot, clean.seq, clean.mono, *names)
-        return _merged(whole, doubted) if len(doubted) or doubted.conflicts else whole
+        plain, doubted = self._plain(self._whole | self._cut), self._resolved()
+        return plain if not len(doubted) and not doubted.conflicts else _merged(plain, doubted)
 
     def stretches(self, wait_us: int) -> Stretches:
-        rows, mixed = self._layout.stretches(self._clean, wait_us)
-        doubted = self._doubted
+        rows, mixed = self._layout.stretches(self._whole, wait_us)
         if mixed.any():
             # Quick and slow answers in one run: only the round trips themselves can tell them apart.
-            doubted = doubted | mixed
-            rows, _ = self._layout.stretches(self._clean & ~mixed, wait_us)
-        if not doubted.any():
-            return joined(rows)
-        found = singly(self._resolved(doubted), wait_us)
-        return joined(_interleaved(rows, found)) if len(found) or found.conflicts else joined(rows)
+            rows, _ = self._layout.stretches(self._whole & ~mixed, wait_us)
+        opened = [self._plain(self._cut | mixed), self._resolved()]
+        for found in opened:
+            if len(found) or found.conflicts:
+                rows = _interleaved(rows, singly(found, wait_us))
+        return joined(rows)
 
-    def _resolved(self, of: Bools) -> Series:
+    def _plain(self, of: Bools) -> Series:
+        """What these strides have inside of the window, when nothing contradicts them."""
         samples = self._samples(of)
-        return NO_SAMPLES if samples is None else resolved(samples, *self._window)
+        order = np.argsort(samples.sent, kind="stable")
+        if not (order[1:] > order[:-1]).all():
+            samples = samples.take(order)
+        whole = Series(
+            samples.sent // 1000,
+            samples.outcome,
+            samples.rtt,
+            samples.interval,
+            samples.boot,
+            samples.seq,
+            samples.mono,
+            samples.outcomes,
+            samples.boots,
+        )
+        return whole.between(*self._window)
 
-    def _samples(self, of: Bools) -> Samples | None:
-        """Those of these strides, strides in order of time; None if there are no strides."""
-        chosen = np.flatnonzero(of)
-        if not len(chosen):
-            return None
+    def _resolved(self) -> Series:
+        return resolved(self._samples(self._doubted), *self._window)
+
+    def _samples(self, of: Bools) -> Samples:
+        """Those of these strides, segment after segment."""
         layout, parts = self._layout, []
-        for piece in np.unique(layout.piece[chosen]).tolist():
+        for piece in np.unique(layout.piece[of]).tolist():
             samples = layout.samples(piece)
             mine = np.flatnonzero(layout.piece == piece)
             wanted = of[mine]
             parts.append(samples if wanted.all() else samples.take(np.repeat(wanted, layout.count[mine])))
-        return parts[0] if len(parts) == 1 else _end_to_end(parts)
+        return _end_to_end(parts) if parts else replace(NOT_ONE, outcomes=layout.outcomes, boots=layout.boots)
 
 
 def _end_to_end(parts: list[Samples]) -> Samples:
     """Parts of one layout: their codes are over the same names."""
+    if len(parts) == 1:
+        return parts[0]
     columns: dict[str, Any] = {name: np.concatenate([getattr(part, name) for part in parts]) for name in NUMBERS}
     return replace(parts[0], **columns)
 
@@ -111,5 +118,5 @@ def _merged(clean: Series, resolved: Series) -> Series:
 
 
 def _interleaved(rows: Stretches, found: Stretches) -> Stretches:
-    whole = replace(rows.followed_by(found), conflicts=found.conflicts)
+    whole = replace(rows.followed_by(found), conflicts=(*rows.conflicts, *found.conflicts))
     return whole.take(np.lexsort((whole.seq, whole.boot, whole.at)))
