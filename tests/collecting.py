@@ -112,6 +112,11 @@ class Speaker:
         self.number, self.head = self.number + 1, batch.signed.hash
         return batch
 
+    def unknown(self, at_ms: int) -> Batch:
+        """The chain's next batch, of a schema that nobody knows yet."""
+        known = self.batch(at_ms)
+        return Batch(Signed.make("jinbao-batch/9", known.signed.fields(), self.key), known.body)
+
     def minute(self, at_ms: int, target: str = "core", link: str | None = None) -> list[Sample]:
         return [
             Sample(

@@ -62,6 +62,13 @@ class Feed:
                 break
         return found
 
+    def hash_at(self, position: int) -> str | None:
+        """Of the row at a position; None where there is none. Raises VolumeError."""
+        for volume in self._volumes(position - 1):
+            for _, hashed in volume.hashes(position, position):
+                return hashed
+        return None
+
     def last(self) -> int:
         """The last position there is; 0 in an empty journal. Raises VolumeError."""
         return max((volume.last for volume in self._volumes(2**62)), default=0)

@@ -1,7 +1,7 @@
 """Samples of one series -> the spans in which it was UP and in which DOWN; all other time is UNKNOWN (judgement R1, R2)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TypeVar
 
@@ -199,19 +199,27 @@ def failed_runs(samples: Results, up: Spans, singly: Callable[[int, int], Result
     `singly` gives the samples from one instant to the hold of another each by itself.
     """
     edges = np.array([edge for span in up for edge in span], np.int64)
+    samples = _failures_singly(samples, edges, singly)
     inside = np.searchsorted(edges, samples.at, "right") % 2 == 1
     failed = np.flatnonzero(inside & ~samples.ok)
     successes_before = np.cumsum(samples.ok)[failed]
     runs = np.split(failed, np.flatnonzero(np.diff(successes_before)) + 1) if len(failed) else []
-    return tuple(_flap(samples.take(run), singly) for run in runs)
+    return tuple(
+        Flap(merge(zip(samples.at[run].tolist(), samples.held[run].tolist(), strict=True)), tuple(samples.at[run].tolist()))
+        for run in runs
+    )
 
 
-def _flap(failed: Results, singly: Callable[[int, int], Results]) -> Flap:
-    if failed.count.max() > 1:
-        parts = [singly(at, held) for at, held in zip(failed.at.tolist(), failed.held.tolist(), strict=True)]
-        at = np.concatenate([part.at for part in parts])
+def _failures_singly(samples: Results, edges: Ints, singly: Callable[[int, int], Results]) -> Results:
+    """The same, with a row for each failure where rows of failures touch UP time: its edges may lie within them."""
+    first, last = np.searchsorted(edges, samples.at, "right"), np.searchsorted(edges, samples.held, "left")
+    touches = (samples.count > 1) & ~samples.ok & ((first % 2 == 1) | (first != last))
+    if not touches.any():
+        return samples
+    parts = [samples.take(~touches)]
+    for at, held in zip(samples.at[touches].tolist(), samples.held[touches].tolist(), strict=True):
+        part = singly(at, held)
         # Each holds to the next, and the last as long as its row.
-        held = np.concatenate([[*part.at[1:], end] for part, end in zip(parts, failed.held.tolist(), strict=True)])
-    else:
-        at, held = failed.at, failed.held
-    return Flap(merge(zip(at.tolist(), held.tolist(), strict=True)), tuple(at.tolist()))
+        parts.append(replace(part, held=np.append(part.at[1:], held)))
+    whole = end_to_end(parts)
+    return whole.take(np.argsort(whole.at, kind="stable"))

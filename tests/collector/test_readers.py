@@ -126,7 +126,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Ground:
         seen = [*county.minute(at, "cpe", LINK), *county.minute(at, "cpe", OTHER_LINK), *county.minute(at, "gw")]
         sent.append(county.batch(at, seen, [heartbeat("*", at, county)]))
     same = [replace(sample, interval_ms=10_500, seq=3) for sample in other.minute(NOON, link=OTHER_LINK)]
-    sent += [other.batch(NOON, same), other.batch(NOON + 60_000, slots=None), other.batch(NOON + 120_000, vantage="county")]
+    sent += [other.batch(NOON, same), other.unknown(NOON + 60_000), other.batch(NOON + 120_000, vantage="county")]
     return Ground(folder, sent)
 
 

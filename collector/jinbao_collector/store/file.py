@@ -8,7 +8,7 @@ import fcntl
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -212,10 +212,13 @@ class StoreWriting:
             self.db.execute("BEGIN IMMEDIATE")
             yield
             self.db.execute("COMMIT")
+        except BaseException:
+            # Whether SQLite has rolled back by itself, as it does on a full disk, or not: these numbers were never given.
+            self._ids = known
+            raise
         finally:
             if self.db.in_transaction:
                 self.db.execute("ROLLBACK")
-                self._ids = known
 
     def number(self, key: SeriesKey) -> int:
         """Of a series, new or known."""
@@ -246,8 +249,25 @@ class StoreWriting:
                 f"DELETE FROM {table} WHERE series = ? AND begin >= ? AND begin < ?", (series, begin, begin + hours)
             )
 
+    @property
+    def names(self) -> set[SeriesKey]:
+        return set(self._ids)
+
     def add_events(self, events: Iterable[Event]) -> None:
         self.db.executemany("INSERT OR IGNORE INTO event VALUES (?, ?)", [(event.at_us, _facts(event)) for event in events])
+
+    def replace_events(
+        self, since_ms: int, until_ms: int, concerned: Callable[[str, str], bool], events: Iterable[Event]
+    ) -> None:
+        """Those of [since, until) whose link and vantage are concerned."""
+        rows = self.db.execute(
+            "SELECT at_us, facts FROM event WHERE at_us >= ? AND at_us < ?", (since_ms * 1000, until_ms * 1000)
+        ).fetchall()
+        for at_us, facts in rows:
+            link, vantage, *_ = json.loads(facts)
+            if concerned(link, vantage):
+                self.db.execute("DELETE FROM event WHERE at_us = ? AND facts = ?", (at_us, facts))
+        self.add_events(event for event in events if concerned(event.link, event.vantage))
 
     def clear(self) -> None:
         """As if nothing had been sealed."""
@@ -278,6 +298,33 @@ def _create(file: Path) -> None:
     db.close()
     draft.rename(file)
     sync_directory(file.parent)
+
+
+def sealed_to(file: Path) -> int:
+    """The cursor; 0 where there is no store, or none that can be read: commands and readers say why."""
+    if not file.exists():
+        return 0
+    try:
+        store = StoreReading(file)
+    except StoreError:
+        return 0
+    store.close()
+    return store.cursor
+
+
+def renew(file: Path) -> None:
+    """Empty tables of this version in a file of another one, in place: its readers keep what they have begun to read."""
+    db = sqlite3.connect(file, isolation_level=None, timeout=30)
+    try:
+        with naming(file):
+            db.execute("BEGIN IMMEDIATE")
+            for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                db.execute(f'DROP TABLE "{name}"')
+            for statement in _TABLES.split(";\n"):
+                db.execute(statement)
+            db.execute("COMMIT")
+    finally:
+        db.close()
 
 
 def remove(file: Path) -> None:
