@@ -5,12 +5,12 @@ begins and ends and on how many samples it has, so that is what a store hands ou
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from jinbao_collector.series import NONE, Ints, Series
+from jinbao_collector.series import NONE, Ints, Series, ints
 
 Bools = npt.NDArray[np.bool_]
 
@@ -55,6 +55,9 @@ class Stretches:
 COLUMNS = ("at", "last", "count", "outcome", "in_time", "interval", "boot", "seq", "mono", "mono_last")
 _EMPTY = np.zeros(0, np.int64)
 NO_STRETCHES = Stretches(_EMPTY, _EMPTY, _EMPTY, _EMPTY, np.zeros(0, bool), _EMPTY, _EMPTY, _EMPTY, _EMPTY, _EMPTY, (), ())
+
+
+Samples = TypeVar("Samples", Series, Stretches)
 
 
 def singly(series: Series, wait_us: int) -> Stretches:
@@ -118,3 +121,15 @@ def joined(rows: Stretches) -> Stretches:
         rows.boots,
         rows.conflicts,
     )
+
+
+def over(samples: Samples, outcomes: tuple[str, ...], boots: tuple[str, ...]) -> Samples:
+    """The same with its codes over these tables, which hold at least the names in use."""
+    outcome, boot = _recoded(samples.outcome, samples.outcomes, outcomes), _recoded(samples.boot, samples.boots, boots)
+    return replace(samples, outcome=outcome, boot=boot, outcomes=outcomes, boots=boots)
+
+
+def _recoded(codes: Ints, names: tuple[str, ...], wanted: tuple[str, ...]) -> Ints:
+    place = {name: index for index, name in enumerate(wanted)}
+    recoded: Ints = ints(place.get(name, -1) for name in names)[codes] if len(codes) else codes
+    return recoded

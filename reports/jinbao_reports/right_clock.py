@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from jinbao_collector.series import NO_SAMPLES, Ints, Series, ints
+from jinbao_collector.series import NO_SAMPLES, Ints, Series
 from jinbao_collector.store import Reader, SeriesKey
-from jinbao_collector.stretches import Stretches, joined, singly
+from jinbao_collector.stretches import Stretches, joined, over, singly
 from jinbao_reports.clock_steps import Correction, Step, restamped
 from jinbao_reports.interval import Span, Spans, merge
-from jinbao_reports.timeline import Bools, Samples
+from jinbao_reports.timeline import Bools
 
 CHUNK_MS = 8 * 86_400_000
 
@@ -67,18 +67,6 @@ def _end_to_end(parts: list[Series]) -> Series:
         for name in ("at", "outcome", "rtt", "interval", "boot", "seq", "mono")
     }
     return replace(parts[0], **columns)
-
-
-def over(samples: Samples, outcomes: tuple[str, ...], boots: tuple[str, ...]) -> Samples:
-    """The same with its codes over these tables, which hold at least the names in use."""
-    outcome, boot = _recoded(samples.outcome, samples.outcomes, outcomes), _recoded(samples.boot, samples.boots, boots)
-    return replace(samples, outcome=outcome, boot=boot, outcomes=outcomes, boots=boots)
-
-
-def _recoded(codes: Ints, names: tuple[str, ...], wanted: tuple[str, ...]) -> Ints:
-    place = {name: index for index, name in enumerate(wanted)}
-    recoded: Ints = ints(place.get(name, -1) for name in names)[codes] if len(codes) else codes
-    return recoded
 
 
 def cut_at(source: Source, rows: Stretches, steps: list[Step]) -> Stretches:

@@ -9,9 +9,11 @@ import numpy.typing as npt
 from jinbao_collector.series import Ints, Series
 from jinbao_collector.stretches import Stretches
 from jinbao_reports.clock_steps import Correction, Step, corrected
-from jinbao_reports.interval import Spans, intersect, merge
+from jinbao_reports.interval import Spans, merge
 from jinbao_reports.right_clock import CHUNK_MS, Source, cut_at, in_order, read
 from jinbao_reports.timeline import Results, is_refusal, results, results_of, sent
+
+_NEAR_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,24 +142,24 @@ class Rung:
 
     def mostly_fails(self, up: Spans, since: int, until: int) -> bool:
         """Whether there are samples of [since, until) that lie in `up`, and fewer than half of them succeeded."""
-        if self._surely_answers(up, since, until):
+        edges = np.array([edge for span in up for edge in span], np.int64)
+        if self._surely_answers(edges, since, until):
             return False
         known = self.close_up(since, until).results
-        edges = np.array([edge for span in up for edge in span], np.int64)
         inside = np.searchsorted(edges, known.at, "right") % 2 == 1
         return bool(inside.any()) and 2 * int((known.ok & inside).sum()) < int(inside.sum())
 
-    def _surely_answers(self, up: Spans, since: int, until: int) -> bool:
-        """Whether rows alone tell that successes in `up` outweigh all failures: no look at single samples is needed then."""
-        first, end = (int(edge) for edge in np.searchsorted(self.results.held, [since, until], "right"))
-        near = self.results.take(slice(max(first - 1, 0), min(end + 1, len(self.results))))
-        lasting = np.where(near.ok, np.minimum(near.held, until) - np.maximum(near.at, since), 0)
-        if not len(lasting) or lasting.max() <= 0:
-            return False
-        row = int(lasting.argmax())
-        within = intersect(((max(since, int(near.at[row])), min(until, int(near.held[row]))),), up)
-        # In each stretch of 1.5 T there is a sample; those at its ends may lie outside.
-        successes = sum(max(0, 2 * (end - begin) // (3 * int(near.interval[row])) - 2) for begin, end in within)
+    def _surely_answers(self, edges: Ints, since: int, until: int) -> bool:
+        """Whether rows alone tell that successes in UP time outweigh all failures: no look at single samples is needed then."""
+        first, end = np.searchsorted(self.last, since), np.searchsorted(self.results.at, until)
+        near, last = self.results.take(slice(int(first), int(end))), self.last[first:end]
+        begin, until_last = np.maximum(near.at, since), np.minimum(last, until - 1)
+        place = np.searchsorted(edges, begin, "right")
+        within_up = (place % 2 == 1) & (place == np.searchsorted(edges, until_last, "right"))
+        # A row that reaches over the window's edge has a sample in each 1.5 T of what lies within.
+        partly = 2 * (until_last - begin) // (3 * near.interval)
+        least = np.where((near.at >= since) & (last < until), near.count, partly)
+        successes = int(least[near.ok & within_up].sum())
         return successes > 0 and successes >= int(near.count[~near.ok].sum())
 
     def _spans(self, since: int, until: int) -> Spans:
@@ -166,10 +168,10 @@ class Rung:
             return ((since, until),)
         rows, (raw_at, raw_last) = self.records, self.raw
         touched = np.flatnonzero((rows.at < until) & (rows.last >= since))
-        spans = []
-        for row in touched.tolist():
-            shifts = int(rows.at[row] - raw_at[row]), int(rows.last[row] - raw_last[row])
-            slack = 2 * int(rows.interval[row]) if any(shifts) else 0
-            begin, end = since - max(shifts) - slack, until - min(shifts) + slack
-            spans.append((max(begin, int(raw_at[row])), min(end, int(raw_last[row]) + 1)))
-        return merge(spans)
+        shifts = np.stack([rows.at[touched] - raw_at[touched], rows.last[touched] - raw_last[touched]])
+        slack = np.where((shifts != 0).any(axis=0), 2 * rows.interval[touched], 0)
+        begin = np.maximum(since - shifts.max(axis=0) - slack, raw_at[touched])
+        end = np.minimum(until - shifts.min(axis=0) + slack, raw_last[touched] + 1)
+        # What lies between two spans does no harm, and one reading is cheaper than many.
+        near = merge(zip(begin.tolist(), (end + _NEAR_MS).tolist(), strict=True))
+        return tuple((first, last - _NEAR_MS) for first, last in near)

@@ -3,14 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from jinbao_agent.sample import LATE, REFUSED, REPLY
 from jinbao_collector.series import Ints, Series
-from jinbao_collector.stretches import Stretches, singly
+from jinbao_collector.stretches import Samples, Stretches, singly
 from jinbao_reports.interval import Spans, complement, merge, union
 
 Bools = npt.NDArray[np.bool_]
@@ -61,9 +60,6 @@ class Results:
 
     def take(self, which: slice | Ints | Bools) -> "Results":
         return Results(self.at[which], self.ok[which], self.held[which], self.interval[which], self.count[which])
-
-
-Samples = TypeVar("Samples", Series, Stretches)
 
 
 def sent(samples: Samples) -> Samples:

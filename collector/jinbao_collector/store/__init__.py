@@ -33,7 +33,8 @@ class Flaw:
 class Reader(Protocol):
     """One snapshot: what arrives after opening changes nothing it says.
 
-    Never handed out: records beyond their key's scope, of a key after its revocation, of an unknown schema.
+    Never handed out: records beyond their key's scope, of a key after its revocation, of an unknown schema; nor samples that
+    another one contradicts, wherever that one was stamped.
     """
 
     def names(self) -> set[SeriesKey]:

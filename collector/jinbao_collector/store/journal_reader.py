@@ -7,8 +7,10 @@ from jinbao_agent.sample import Event
 from jinbao_collector.series import NO_SAMPLES, Series
 from jinbao_collector.store import Flaw, SeriesKey, in_order
 from jinbao_collector.store.journal_rows import JournalRows
-from jinbao_collector.store.samples import resolved, together
+from jinbao_collector.store.samples import resolved, together, within
 from jinbao_collector.stretches import Stretches, fold
+
+_EVER = -(2**62), 2**62
 
 
 class JournalReader:
@@ -17,6 +19,7 @@ class JournalReader:
     def __init__(self, directory: Path) -> None:
         self._rows = JournalRows(directory)
         self._conflicts: set[Flaw] = set()
+        self._read: dict[SeriesKey, Series] = {}
 
     def close(self) -> None:
         self._rows.close()
@@ -31,12 +34,16 @@ class JournalReader:
         return self._rows.names()
 
     def series(self, link: str, vantage: str, target: str, since_ms: int, until_ms: int) -> Series:
-        parts = [self._rows.samples(part) for part in self._rows.columns(link, vantage, target, since_ms, until_ms)]
-        if not parts:
-            return NO_SAMPLES
-        found = resolved(together(parts), since_ms, until_ms)
+        found = within(self._whole((link, vantage, target)), since_ms, until_ms)
         self._conflicts.update(Flaw("conflict", link, target, at) for at in found.conflicts)
         return found
+
+    def _whole(self, key: SeriesKey) -> Series:
+        """All of it: what contradicts a sample may have been stamped at any time."""
+        if key not in self._read:
+            parts = [self._rows.samples(part) for part in self._rows.columns(*key, *_EVER)]
+            self._read[key] = resolved(together(parts)) if parts else NO_SAMPLES
+        return self._read[key]
 
     def stretches(self, link: str, vantage: str, target: str, since_ms: int, until_ms: int, wait_us: int) -> Stretches:
         return fold(self.series(link, vantage, target, since_ms, until_ms), wait_us)

@@ -10,9 +10,6 @@ import numpy.typing as npt
 from jinbao_collector.series import NO_SAMPLES, Ints, Series, build_series, ints
 from jinbao_collector.store.block import Columns, Words
 
-MARGIN_MS = 3_600_000
-"""The same sample kept twice with other content may lie beyond a window's edge; so far it is looked for."""
-
 
 @dataclass(frozen=True, slots=True)
 class Samples:
@@ -77,16 +74,18 @@ def _rising(boot: Ints, seq: Ints) -> bool:
     return bool(((boot[1:] > boot[:-1]) | ((boot[1:] == boot[:-1]) & (seq[1:] > seq[:-1]))).all())
 
 
-def resolved(samples: Samples, since_ms: int, until_ms: int) -> Series:
-    """What judgement gets of them: the samples of [since, until) that no other contradicts, in order of time."""
-    at = samples.sent // 1000
-    looked_at = samples.take((at >= since_ms - MARGIN_MS) & (at < until_ms + MARGIN_MS))
-    if not len(looked_at):
+def resolved(samples: Samples) -> Series:
+    """What judgement gets of them: those that no other contradicts, each once, in order of time."""
+    if not len(samples):
         return replace(NO_SAMPLES, outcomes=samples.outcomes, boots=samples.boots)
-    columns: dict[str, Any] = {name: getattr(looked_at, name) for name in NUMBERS[1:]}
-    built = build_series(looked_at.sent, **columns, outcomes=samples.outcomes, boots=samples.boots)
-    conflicts = tuple(at for at in built.conflicts if since_ms <= at < until_ms)
-    return replace(built.between(since_ms, until_ms), conflicts=conflicts)
+    columns: dict[str, Any] = {name: getattr(samples, name) for name in NUMBERS[1:]}
+    return build_series(samples.sent, **columns, outcomes=samples.outcomes, boots=samples.boots)
+
+
+def within(series: Series, since_ms: int, until_ms: int) -> Series:
+    """Samples and conflicts of [since, until)."""
+    conflicts = tuple(at for at in series.conflicts if since_ms <= at < until_ms)
+    return replace(series.between(since_ms, until_ms), conflicts=conflicts)
 
 
 def _named(coded: Iterable[tuple[tuple[str, ...], Ints]]) -> tuple[tuple[str, ...], Ints]:
