@@ -129,7 +129,7 @@ def test_the_statement_does_not_depend_on_what_is_sealed(centre: Centre, tmp_pat
     statement = journal[0]
     assert {flaw["kind"] for flaw in statement["integrity"]} >= {"conflict", "overlap"}
     outages = [outage for link in statement["links"] for outage in link["outages"]]
-    assert len(outages) > 8
+    assert len(outages) >= 8
     assert any(outage["suspect"] for outage in outages)
     assert all(link["flaps"]["count"] > 5 for link in statement["links"])
     assert statement["inputs"].keys() >= {"journal", "roster", "ledger_head"}
