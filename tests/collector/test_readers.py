@@ -227,3 +227,19 @@ def test_a_snapshot_stays_as_it_was_while_the_sealer_goes_on(ground: Ground, tmp
             assert answers(reader, asked) == before
         with open_store(opened.place.home.root) as reader:
             assert answers(reader, asked) != before
+
+
+def test_what_was_read_has_one_digest_wherever_the_sealer_is_in_a_month(tmp_path: Path) -> None:
+    clock = TestClock()
+    with centre_in(tmp_path, clock) as opened:
+        tower, data = enrolled(opened), opened.place.home.root
+        for days in (0, 0, 31, 0, 31):
+            clock.now_ms += days * DAY_MS
+            post(opened, *tower.minutes(2, clock.now_ms))
+        with JournalReader(data) as journal:
+            expected = journal.inputs()
+            while sealed(opened, 1) < opened.journal.position:
+                with EmbeddedReader(data) as store:
+                    assert store.inputs() == expected
+        with EmbeddedReader(data) as store:
+            assert store.inputs() == expected

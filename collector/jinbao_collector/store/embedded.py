@@ -105,7 +105,7 @@ class EmbeddedReader:
         return in_order([*self._store.events(since_ms, until_ms), *self._journal.events(since_ms, until_ms)])
 
     def inputs(self) -> Mapping[str, str]:
-        return self._journal.inputs()
+        return self._journal.inputs(self._store.digest)
 
     def flaws(self) -> tuple[Flaw, ...]:
         return tuple(sorted(self._conflicts | self._journal.flaws()))

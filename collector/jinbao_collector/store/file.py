@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from jinbao_agent.sample import Event
+from jinbao_agent.wire import GENESIS
 from jinbao_collector.agents import Roster
 from jinbao_collector.home import sync_directory
 from jinbao_collector.store import SeriesKey, StoreError
@@ -27,7 +28,7 @@ REBUILD = "jinbao-collector seal --rebuild"
 
 _TABLES = f"""
 CREATE TABLE store (
-    schema INTEGER NOT NULL, cursor INTEGER NOT NULL, hash TEXT NOT NULL, arrived_ms INTEGER NOT NULL
+    schema INTEGER NOT NULL, cursor INTEGER NOT NULL, hash TEXT NOT NULL, digest TEXT NOT NULL, arrived_ms INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE series (
     id INTEGER PRIMARY KEY, link TEXT NOT NULL, vantage TEXT NOT NULL, target TEXT NOT NULL, UNIQUE (link, vantage, target)
@@ -42,7 +43,7 @@ CREATE TABLE detail (
     PRIMARY KEY (series, begin)
 ) STRICT;
 CREATE TABLE event (at_us INTEGER NOT NULL, facts TEXT NOT NULL, PRIMARY KEY (at_us, facts)) STRICT, WITHOUT ROWID;
-INSERT INTO store VALUES ({SCHEMA}, 0, '', 0);
+INSERT INTO store VALUES ({SCHEMA}, 0, '', '{GENESIS}', 0);
 """
 _NAMES = ("store", "series", "segment", "detail", "event")
 
@@ -103,7 +104,7 @@ class StoreReading:
             )
             try:
                 self._db.execute("BEGIN")
-                self.cursor, self.hash = _cursor(self._db, file)
+                self.cursor, self.hash, self.digest = _cursor(self._db, file)
                 self._ids: dict[SeriesKey, int] = {
                     (link, vantage, target): number
                     for number, link, vantage, target in self._db.execute("SELECT id, link, vantage, target FROM series")
@@ -193,16 +194,24 @@ class StoreWriting:
     @property
     def arrived_ms(self) -> int:
         """When the last row that was sealed had arrived."""
+        return self._facts[3]
+
+    @property
+    def digest(self) -> str:
+        """Chained over the rows of the cursor's month: what a reader says it read."""
         return self._facts[2]
 
     @property
-    def _facts(self) -> tuple[int, str, int]:
-        cursor, hashed, arrived_ms = self.db.execute("SELECT cursor, hash, arrived_ms FROM store").fetchone()
-        return cursor, hashed, arrived_ms
+    def _facts(self) -> tuple[int, str, str, int]:
+        cursor, hashed, digest, arrived_ms = self.db.execute("SELECT cursor, hash, digest, arrived_ms FROM store").fetchone()
+        return cursor, hashed, digest, arrived_ms
 
-    def move(self, cursor: int, hashed: str, arrived_ms: int) -> None:
+    def move(self, cursor: int, hashed: str, digest: str, arrived_ms: int) -> None:
         """Inside the caller's transaction; so are all that follow. A clock that was set back opens no day again."""
-        self.db.execute("UPDATE store SET cursor = ?, hash = ?, arrived_ms = max(arrived_ms, ?)", (cursor, hashed, arrived_ms))
+        self.db.execute(
+            "UPDATE store SET cursor = ?, hash = ?, digest = ?, arrived_ms = max(arrived_ms, ?)",
+            (cursor, hashed, digest, arrived_ms),
+        )
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -273,7 +282,7 @@ class StoreWriting:
         """As if nothing had been sealed."""
         for table in _NAMES[1:]:
             self.db.execute(f"DELETE FROM {table}")
-        self.db.execute("UPDATE store SET cursor = 0, hash = '', arrived_ms = 0")
+        self.db.execute("UPDATE store SET cursor = 0, hash = '', digest = ?, arrived_ms = 0", (GENESIS,))
         self._ids = {}
 
 
@@ -333,16 +342,16 @@ def remove(file: Path) -> None:
         file.with_name(file.name + suffix).unlink(missing_ok=True)
 
 
-def _cursor(db: sqlite3.Connection, file: Path) -> tuple[int, str]:
-    """The cursor and the hash of its row. Raises StoreUnreadable or StoreOutdated."""
+def _cursor(db: sqlite3.Connection, file: Path) -> tuple[int, str, str]:
+    """The cursor, the hash of its row, and the digest there. Raises StoreUnreadable or StoreOutdated."""
     tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if "store" not in tables:
         raise StoreUnreadable(file, "it is no store")
     schema = db.execute("SELECT schema FROM store").fetchone()
     if schema != (SCHEMA,):
         raise StoreOutdated(file, schema[0] if schema else 0)
-    cursor, hashed = db.execute("SELECT cursor, hash FROM store").fetchone()
-    return cursor, hashed
+    cursor, hashed, digest = db.execute("SELECT cursor, hash, digest FROM store").fetchone()
+    return cursor, hashed, digest
 
 
 def _microseconds(at_ms: int) -> int:

@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 
 from jinbao_agent.sample import Event
-from jinbao_agent.wire import sha256
+from jinbao_agent.wire import GENESIS
 from jinbao_collector.agents import Member, Roster, read_roster
 from jinbao_collector.chains import SCHEMA_UNKNOWN
 from jinbao_collector.home import Home
@@ -16,7 +16,7 @@ from jinbao_collector.store import Flaw, SeriesKey, StoreError
 from jinbao_collector.store.block import Block, Columns, Words, decode
 from jinbao_collector.store.flaws import Flagged, FlawFinder
 from jinbao_collector.store.samples import Samples, of_columns
-from jinbao_collector.volume import Volume, month_files
+from jinbao_collector.volume import Volume, chained, month_files
 from jinbao_config import units
 from jinbao_config.links import ALL_LINKS
 
@@ -133,17 +133,23 @@ class JournalRows:
                 return next((hashed for _, hashed in volume.hashes(position, position)), None)
         return None
 
-    def inputs(self) -> Mapping[str, str]:
-        """`journal`: over the row that closes each finished month, which attests all of its rows, and each row of the last."""
+    def inputs(self, digest: str = GENESIS) -> Mapping[str, str]:
+        """`journal`: over the row that closes each finished month, which attests all of its rows, and each row of the last.
+
+        `digest`: that of the last month's rows up to position `after`.
+        """
         lines = []
         for volume in self._volumes[:-1]:
             closed = volume.closed
             if closed is None:
                 raise StoreError(f"{volume.file}: is not closed although another month follows")
             lines.append((volume.last, closed.hash))
-        lines += self._volumes[-1].all_hashes(self._snapshot)
-        text = "".join(f"{position} {hashed}\n" for position, hashed in lines)
-        return {"journal": sha256(text.encode()), "roster": self._roster.digest}
+        latest = self._volumes[-1]
+        if self._after >= latest.first:
+            rows = latest.hashes(self._after + 1, self._snapshot)
+        else:
+            rows, digest = latest.all_hashes(self._snapshot), GENESIS
+        return {"journal": chained([*lines, (self._snapshot, chained(rows, digest))]), "roster": self._roster.digest}
 
     def flaws(self) -> set[Flaw]:
         """What the verdicts of the whole journal tell."""

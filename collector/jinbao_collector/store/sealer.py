@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from jinbao_agent.sample import Event
-from jinbao_agent.wire import sha256
+from jinbao_agent.wire import GENESIS, sha256
 from jinbao_collector.agents import Member, Roster
 from jinbao_collector.chains import SCHEMA_UNKNOWN
 from jinbao_collector.follower import Row
@@ -16,6 +16,7 @@ from jinbao_collector.store.file import HOUR_US, HOURS, StoreWriting, damage
 from jinbao_collector.store.layout import Layout, Names, Piece, parse
 from jinbao_collector.store.samples import Samples, distinct, of_columns
 from jinbao_collector.store.segment import encode
+from jinbao_collector.volume import chained
 from jinbao_config import units
 
 _GRACE_MS = 2 * 3_600_000
@@ -44,8 +45,11 @@ class Sealer:
         with self._store.transaction():
             if rows[0].position != self._store.cursor + 1:
                 raise StoreError(f"{self._store.file}: reaches to row {self._store.cursor}, not to before {rows[0].position}")
-            last = rows[-1]
-            self._store.move(last.position, sha256(last.head), max(row.arrived_ms for row in rows))
+            hashes = [(row.position, sha256(row.head)) for row in rows]
+            # A month's digest begins anew behind the row that closed the month before.
+            begun = max((place + 1 for place, row in enumerate(rows) if not row.agent), default=0)
+            digest = chained(hashes[begun:], GENESIS if begun else self._store.digest)
+            self._store.move(*hashes[-1], digest, max(row.arrived_ms for row in rows))
             self.merge(measured)
             self._store.add_events(events)
 
