@@ -21,9 +21,10 @@ import numpy.typing as npt
 from jinbao_collector.journal import Journal
 from jinbao_collector.ledger import Ledger
 from jinbao_collector.series import NONE
-from jinbao_collector.store.file import HOURS, StoreWriting
+from jinbao_collector.store.file import HOURS
 from jinbao_collector.store.samples import Samples, distinct
 from jinbao_collector.store.segment import encode
+from jinbao_collector.store.writing import StoreWriting
 
 LINKS = tuple(f"5104221{number:02d}" for number in range(1, 13))
 TOWNSHIP = ("nic", "lan", "cpe", "edge", "core", "peer", "app")

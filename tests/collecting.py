@@ -15,8 +15,8 @@ from jinbao_agent.wire import GENESIS, Batch, Signed, make_batch, pack
 from jinbao_collector.centre import Centre, Place, create
 from jinbao_collector.follower import Feed, advance
 from jinbao_collector.ingest import Answer
-from jinbao_collector.store.file import StoreWriting
 from jinbao_collector.store.sealer import Sealer
+from jinbao_collector.store.writing import StoreWriting
 from jinbao_config.services import read_collector
 
 LINK, OTHER_LINK = "510422101", "510422102"

@@ -27,7 +27,7 @@ from jinbao_collector.journal import Journal
 from jinbao_collector.ledger import DECLARED, Ledger
 from jinbao_collector.manifest import Context, Manifests
 from jinbao_collector.metrics import Metrics, gauge, of_agents, of_followers
-from jinbao_collector.store.file import sealed_to
+from jinbao_collector.store.reading import sealed_to
 from jinbao_config.services import CollectorConfig
 from jinbao_config.shape import ConfigError, Document
 

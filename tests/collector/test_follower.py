@@ -11,8 +11,8 @@ import pytest
 from collecting import NOON, TestClock, centre_in, enrolled, post
 from jinbao_collector.centre import Centre
 from jinbao_collector.follower import Feed, Follower, Row, advance
-from jinbao_collector.store.file import StoreWriting
 from jinbao_collector.store.sealer import Sealer
+from jinbao_collector.store.writing import StoreWriting
 from jinbao_config.units import DAY_MS
 
 

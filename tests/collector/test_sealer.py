@@ -21,10 +21,11 @@ from jinbao_collector.cli import main
 from jinbao_collector.follower import Feed, advance
 from jinbao_collector.store import StoreError, open_store
 from jinbao_collector.store.embedded import EmbeddedReader
-from jinbao_collector.store.file import StoreUnreadable, StoreWriting
+from jinbao_collector.store.file import StoreUnreadable
 from jinbao_collector.store.journal_reader import JournalReader
 from jinbao_collector.store.sealer import Sealer
 from jinbao_collector.store.sealing import Unsealable, keep_sealing, seal, seal_again
+from jinbao_collector.store.writing import StoreWriting
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 EVER = (-(2**62), 2**62)

@@ -14,9 +14,10 @@ from jinbao_collector.home import Home
 from jinbao_collector.series import NO_SAMPLES, Series
 from jinbao_collector.store import Flaw, SeriesKey, in_order
 from jinbao_collector.store.blob import Damaged, unpack
-from jinbao_collector.store.file import StoreForeign, StoreReading, damage
+from jinbao_collector.store.file import StoreForeign, damage
 from jinbao_collector.store.journal_rows import JournalRows
 from jinbao_collector.store.layout import Layout, Names, Piece, parse
+from jinbao_collector.store.reading import StoreReading
 from jinbao_collector.store.samples import distinct, resolved
 from jinbao_collector.store.segment import encode
 from jinbao_collector.store.view import View, meeting, samples_of

@@ -12,10 +12,11 @@ from jinbao_collector.follower import Row
 from jinbao_collector.store import SeriesKey, StoreError
 from jinbao_collector.store.blob import Damaged, unpack
 from jinbao_collector.store.block import Block, Words, decode
-from jinbao_collector.store.file import HOUR_US, HOURS, StoreWriting, damage
+from jinbao_collector.store.file import HOUR_US, HOURS, damage
 from jinbao_collector.store.layout import Layout, Names, Piece, parse
 from jinbao_collector.store.samples import Samples, distinct, of_columns
 from jinbao_collector.store.segment import encode
+from jinbao_collector.store.writing import StoreWriting
 from jinbao_collector.volume import chained
 from jinbao_config import units
 

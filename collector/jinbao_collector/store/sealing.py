@@ -22,19 +22,11 @@ from jinbao_collector.follower import Feed, advance
 from jinbao_collector.home import Home
 from jinbao_collector.ledger import Ledger
 from jinbao_collector.store import StoreError
-from jinbao_collector.store.file import (
-    HOUR_US,
-    HOURS,
-    StoreOutdated,
-    StoreUnreadable,
-    StoreWriting,
-    held_for_writing,
-    remove,
-    renew,
-)
+from jinbao_collector.store.file import HOUR_US, HOURS, StoreOutdated, StoreUnreadable
 from jinbao_collector.store.journal_rows import JournalRows
 from jinbao_collector.store.samples import distinct
 from jinbao_collector.store.sealer import Sealer
+from jinbao_collector.store.writing import StoreWriting, held_for_writing, remove, renew
 from jinbao_config import units
 
 log = logging.getLogger(__name__)
