@@ -25,7 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command: Callable[..., int] = getattr(commands, options.command)
         return command(options, out, lambda: time.time_ns() // 1_000_000)
     except ModuleNotFoundError as missing:
-        out.complain("missing_extra", module=missing.name)
+        extra = "export" if (missing.name or "").startswith("pyarrow") else "collector"
+        out.complain("missing_extra", module=missing.name, extra=extra)
         return 3
     except ConfigError as problem:
         out.complain("error", problem=problem)

@@ -95,8 +95,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "bad_day": ("{day}：不是日期，应写作 2021-04-10", "{day}: not a day; write 2021-04-10"),
     "error": ("错误：{problem}", "error: {problem}"),
     "missing_extra": (
-        "缺少 {module}：pip install 'jinbao-uptime[collector]'",
-        "{module} is missing: pip install 'jinbao-uptime[collector]'",
+        "缺少 {module}：pip install 'jinbao-uptime[{extra}]'",
+        "{module} is missing: pip install 'jinbao-uptime[{extra}]'",
     ),
 }
 

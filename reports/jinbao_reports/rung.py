@@ -96,7 +96,7 @@ class Rung:
         """The samples of [since, until) one by one. The last one holds for its T, as if nothing came after the window."""
         found = read(self.source, self._spans(since, until), self.corrections)
         series = found.series.between(since, until)
-        suspect = found.series.at[found.suspect].tolist()
+        suspect = {at for at in found.series.at[found.suspect].tolist() if since <= at < until}
         known = results(series, self.source.wait_ms, self.source.host, service=self.source.service)
         known = replace(known, held=np.minimum(known.held, self.source.window[1]))
         return CloseUp(series, sent(series), known, frozenset(suspect), self.source.host)

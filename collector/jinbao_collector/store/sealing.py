@@ -122,16 +122,39 @@ def _replace(sealer: Sealer, store: StoreWriting, rows: JournalRows, members: li
 def keep_sealing(home: Home, wait: Callable[[float], bool], now_ms: Callable[[], int]) -> None:
     """Until `wait`, which is given seconds, says that it is to stop. What fails is tried again, and said once."""
     failing = ""
-    while True:
-        try:
-            more = _seal_ripe(home, now_ms())
-            failing = ""
-        except (CollectorError, sqlite3.Error, OSError) as problem:
-            if failing != str(problem):
-                log.error("nothing can be sealed just now: %s", problem)
-            failing, more = str(problem), False
-        if wait(_RETRY_S if failing else 0 if more else _LOOK_S):
-            return
+    with contextlib.closing(_Guest(home.store)) as guest:
+        while True:
+            try:
+                more = _seal_ripe(home, now_ms())
+                guest.stay()
+                failing = ""
+            except (CollectorError, sqlite3.Error, OSError) as problem:
+                if failing != str(problem):
+                    log.error("nothing can be sealed just now: %s", problem)
+                failing, more = str(problem), False
+            if wait(_RETRY_S if failing else 0 if more else _LOOK_S):
+                return
+
+
+class _Guest:
+    """An idle connection. The last one to leave takes SQLite's log away, and then whoever may not write there cannot read."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._db: sqlite3.Connection | None = None
+        self._inode = 0
+
+    def stay(self) -> None:
+        inode = self._file.stat().st_ino
+        if self._db is None or inode != self._inode:
+            self.close()
+            self._db, self._inode = sqlite3.connect(f"{self._file.absolute().as_uri()}?mode=ro", uri=True), inode
+            self._db.execute("SELECT schema FROM store").fetchall()
+
+    def close(self) -> None:
+        if self._db is not None:
+            self._db.close()
+            self._db = None
 
 
 def _seal_ripe(home: Home, now_ms: int) -> bool:
