@@ -119,9 +119,12 @@ class Attribution:
         return max([measured.links.interval("core"), *longest])
 
     def _interval(self, key: SeriesKey) -> int:
+        declared = self.county.measured.links.interval(key[2])
+        if self.county.measured.rung(*key).intervals <= {declared}:
+            return declared
         results = self.rung(key).results
         first, last = np.searchsorted(results.at, [self.outage.onset, self.outage.down[-1][1]])
-        return int(results.interval[first:last].max(initial=0)) or self.county.measured.links.interval(key[2])
+        return int(results.interval[first:last].max(initial=0)) or declared
 
     def slices(self) -> tuple[Slice, ...]:
         """In order of time, smoothed; they cover the outage's DOWN spans exactly."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -74,9 +75,14 @@ class Rung:
         known = replace(known, held=np.minimum(known.held, source.window[1]))  # nothing is known after `as_of`
         return cls(source, records, known, sent(records).last, raw, corrections)
 
+    @cached_property
+    def intervals(self) -> frozenset[int]:
+        """Every T in use."""
+        return frozenset(np.unique(self.records.interval).tolist())
+
     @property
     def longest_interval(self) -> int:
-        return int(self.records.interval.max(initial=0))
+        return max(self.intervals, default=0)
 
     def sights(self, starts: Ints, t_ref: Ints) -> npt.NDArray[np.int8]:
         """What the sample nearest to each instant showed, as `CloseUp.nearest` picks it: 1 success, 0 failure, -1 none near."""
