@@ -24,7 +24,7 @@ from jinbao_collector.store.embedded import EmbeddedReader
 from jinbao_collector.store.file import StoreUnreadable
 from jinbao_collector.store.journal_reader import JournalReader
 from jinbao_collector.store.sealer import Sealer
-from jinbao_collector.store.sealing import Unsealable, keep_sealing, seal, seal_again
+from jinbao_collector.store.sealing import Unsealable, keep_sealing, opened, seal, seal_again
 from jinbao_collector.store.writing import StoreWriting
 
 HOUR_MS, DAY_MS = 3_600_000, 86_400_000
@@ -396,3 +396,37 @@ def test_a_sealer_killed_at_any_moment_loses_and_doubles_nothing(centre: Centre,
 @pytest.mark.soak
 def test_a_sealer_killed_a_hundred_times(centre: Centre, clock: TestClock) -> None:
     assert kill_trials(centre, clock, 100, random.Random()) == 100
+
+
+_COUNT_AGAIN_AND_AGAIN = """
+import sys
+from pathlib import Path
+from jinbao_collector.store import open_store
+for line in sys.stdin:
+    with open_store(Path(sys.argv[1])) as reader:
+        counts = [sum(len(reader.series(*key, -2**62, 2**62)) for key in sorted(reader.names()))]
+        counts += [int(sum(reader.stretches(*key, -2**62, 2**62, 10**6).count.sum() for key in sorted(reader.names())))]
+    print(*counts, flush=True)
+"""
+
+
+def test_another_process_finds_every_sample_once_while_this_one_seals(centre: Centre, clock: TestClock) -> None:
+    full_centre(centre, clock)
+    home = centre.place.home
+    home.store.unlink()
+    total = sum(len(columns[0]) for columns in by_journal(centre)[0].values())
+    command = [sys.executable, "-c", _COUNT_AGAIN_AND_AGAIN, str(home.root)]
+    with (
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other,
+        opened(home) as (sealer, _, feed),
+    ):
+        assert other.stdin is not None
+        assert other.stdout is not None
+        while advance(sealer, feed, 5):
+            # Asked before, answered during or after the next steps: sealed meanwhile or not, each sample is there once.
+            other.stdin.write("\n")
+            other.stdin.flush()
+            sealer.tidy(3)
+            advance(sealer, feed, 2)
+            assert other.stdout.readline().split() == [str(total), str(total)]
+        other.stdin.close()
