@@ -14,7 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from jinbao_collector.app import make_app
 from jinbao_collector.centre import Centre, Place
-from jinbao_collector.followers import FollowerProcess
+from jinbao_collector.follower_process import FollowerProcess
 
 _HEADER_S = 15.0
 _KEEP_ALIVE_S = 60

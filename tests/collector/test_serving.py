@@ -28,10 +28,10 @@ import uvicorn
 from collecting import LINK, NOON, Speaker, enrol_document, write_config
 from jinbao_agent.keys import SigningKey
 from jinbao_agent.wire import Signed, pack
-from jinbao_collector import followers, serve
+from jinbao_collector import follower_process, serve
 from jinbao_collector.admission import RefusedRing
 from jinbao_collector.cli import main
-from jinbao_collector.followers import FollowerProcess
+from jinbao_collector.follower_process import FollowerProcess
 from jinbao_collector.home import Home
 from jinbao_collector.volume import month_files
 
@@ -242,7 +242,7 @@ def test_the_sealer_runs_beside_it_and_ends_with_it_even_when_it_is_killed(confi
 
 
 def test_a_follower_that_dies_is_started_anew(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(followers, "_PAUSE_S", 0.0)
+    monkeypatch.setattr(follower_process, "_PAUSE_S", 0.0)
     started: queue.Queue[int] = queue.Queue()
     start = FollowerProcess._start
 
