@@ -53,19 +53,39 @@ class Answer:
         return made if self.manifest is None else {**made, "manifest": self.manifest}
 
 
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Everything a command named, read once: judged as it was declared, or under another case."""
+
+    case: Case
+    inputs: dict[str, str]
+    source: Reader | tuple[files.StateSpan, ...]
+    manifest: dict[str, str] | None = None
+
+    def answer(self, case: Case | None = None) -> Answer:
+        case = self.case if case is None else case
+        if isinstance(self.source, tuple):
+            codes = tuple(link.code for link in case.in_force())
+            return Answer(judge(Declared(self.source, case.stated(), codes, case.as_of), case), self.inputs, ())
+        judgement = judge_samples(self.source, case)
+        return Answer(judgement, self.inputs, self.source.flaws(), self.manifest)
+
+
 def answer(asked: Asked) -> Answer:
     """Raises ConfigError and BadInput, both naming file, place and what would be right."""
+    return gather(asked).answer()
+
+
+def gather(asked: Asked) -> Gathered:
+    """Raises as `answer` does."""
     links = read_links(asked.links)
     case, inputs = _case(asked, links)
     if asked.intervals is not None:
         spans, inputs["intervals"] = files.read_intervals(asked.intervals)
         _refuse_unknown_causes(asked.intervals, spans)
-        codes = tuple(link.code for link in case.in_force())
-        return Answer(judge(Declared(spans, case.stated(), codes, case.as_of), case), inputs, ())
+        return Gathered(case, inputs, spans)
     source = _source(asked, links.value)
-    inputs |= source.inputs()
-    judgement = judge_samples(source, case)
-    return Answer(judgement, inputs, source.flaws(), _newest_manifest(asked.store, case))
+    return Gathered(case, {**inputs, **source.inputs()}, source, _newest_manifest(asked.store, case))
 
 
 def _case(asked: Asked, links: Document[Links]) -> tuple[Case, dict[str, str]]:
