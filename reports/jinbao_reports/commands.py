@@ -7,10 +7,11 @@ from typing import Any
 
 from jinbao_config.shape import ConfigError
 from jinbao_reports import words
+from jinbao_reports.arguments import inputs
 from jinbao_reports.explain import explanation, lines
 from jinbao_reports.importers import read_history, telling
-from jinbao_reports.importers.arguments import add_arguments, reading
-from jinbao_reports.load import Answer, Asked, answer
+from jinbao_reports.importers.arguments import reading
+from jinbao_reports.load import Answer, answer
 from jinbao_reports.printing import percent, print_json, print_table, write
 from jinbao_reports.render.node import StatementError
 from jinbao_reports.render.pdf import RenderError
@@ -112,26 +113,6 @@ def import_history(asked: Arguments) -> int:
     else:
         print(_WROTE.to(asked.lang, path=asked.out))
     return DONE
-
-
-def add_import_arguments(command: argparse.ArgumentParser) -> None:
-    add_arguments(command)
-
-
-def inputs(asked: Arguments) -> Asked:
-    """What the options that every judging command shares name."""
-    return Asked(
-        links=asked.links,
-        contracts=asked.contract,
-        period=asked.period,
-        samples=asked.samples,
-        intervals=asked.intervals,
-        store=asked.store,
-        events=asked.events,
-        ledgers=asked.ledger,
-        as_of=asked.as_of,
-        profile=asked.profile,
-    )
 
 
 def _answer(asked: Arguments) -> Answer:
