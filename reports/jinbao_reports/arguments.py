@@ -19,6 +19,7 @@ def inputs(asked: argparse.Namespace) -> Asked:
         ledgers=asked.ledger,
         as_of=asked.as_of,
         profile=asked.profile,
+        calendar=asked.calendar,
     )
 
 
@@ -41,8 +42,15 @@ def add_inputs(command: argparse.ArgumentParser) -> None:
     command.add_argument("--period", required=True, help="2021, 2021-Q2, 2021-04, 2021-04-10 or FROM/TO")
     command.add_argument("--as-of", metavar="TIME", help="judge by what was known then (RFC 3339)")
     command.add_argument("--profile", choices=("default", "mef", "y1540-2011", "y1540-2016"), help="another outage rule")
+    add_calendar(command)
     command.add_argument("--json", action="store_true", help="JSON on standard output")
     add_lang(command)
+
+
+def add_calendar(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--calendar", type=Path, metavar="FILE.toml", help="legal days of another edition than ours (docs/config.md)"
+    )
 
 
 def add_lang(command: argparse.ArgumentParser) -> None:

@@ -6,12 +6,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from jinbao_config.shape import ConfigError
-from jinbao_reports import words
+from jinbao_reports import calendar, words
 from jinbao_reports.arguments import inputs
 from jinbao_reports.explain import explanation, lines
 from jinbao_reports.importers import read_history, telling
 from jinbao_reports.importers.arguments import reading
-from jinbao_reports.load import Answer, answer
+from jinbao_reports.load import Answer, answer, legal_days
 from jinbao_reports.printing import percent, print_json, print_table, write
 from jinbao_reports.render.node import StatementError
 from jinbao_reports.render.pdf import RenderError
@@ -92,6 +92,16 @@ def month(asked: Arguments) -> int:
         for path in (page, figures):
             print(_WROTE.to(asked.lang, path=path))
     return _news(made)
+
+
+def legal_calendar(asked: Arguments) -> int:
+    told = calendar.year(legal_days(asked.calendar, asked.as_of), asked.year)
+    if asked.json:
+        print_json(told)
+    else:
+        for line in calendar.lines(told, asked.lang):
+            print(line)
+    return DONE
 
 
 def import_history(asked: Arguments) -> int:

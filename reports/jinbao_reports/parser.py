@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from jinbao_reports import commands
-from jinbao_reports.arguments import add_inputs, add_lang
+from jinbao_reports.arguments import add_calendar, add_inputs, add_lang
 from jinbao_reports.importers.arguments import add_arguments
 
 
@@ -26,8 +26,20 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument("outage", metavar="OUTAGE", help="an id that `outages` lists")
         if name == "month":
             command.add_argument("--out", type=Path, default=Path(), metavar="DIRECTORY", help="where to write (default: here)")
+    _add_calendar(subparsers)
     _add_import(subparsers)
     return whole
+
+
+def _add_calendar(subparsers: Any) -> None:
+    words = "which days of a year are worked, by which notices 查看某年法定工作日及依据"
+    command = subparsers.add_parser("calendar", help=words, description=words)
+    command.add_argument("year", type=int, metavar="YEAR")
+    command.add_argument("--as-of", metavar="TIME", help="by the notices published until then (RFC 3339)")
+    add_calendar(command)
+    command.add_argument("--json", action="store_true", help="JSON on standard output")
+    add_lang(command)
+    command.set_defaults(run=commands.legal_calendar)
 
 
 def _add_import(subparsers: Any) -> None:
