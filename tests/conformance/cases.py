@@ -78,6 +78,7 @@ def _question(name: str, case: Json) -> Question:
     for file, text in _recorded(case):
         files[file] = text
         arguments += [f"--{Path(file).stem}", file]
+    files |= case.get("files", {})  # broken ones, as they stand
     arguments += ["--period", _period(case["period"], case.get("day", DAY)), *case.get("args", [])]
     return Question(
         name, case["rule"], case["says"], files, tuple(arguments), case.get("exit", _exit(case)), tuple(_expected(case))
