@@ -16,10 +16,14 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """UP and DOWN are disjoint; what neither covers is UNKNOWN."""
+    """UP and DOWN are disjoint; what neither covers is UNKNOWN.
+
+    `ended` are instants at which, by somebody's word, it was restored although nothing is known of the time after.
+    """
 
     up: Spans
     down: Spans
+    ended: tuple[int, ...] = ()
 
     @property
     def known(self) -> Spans:
