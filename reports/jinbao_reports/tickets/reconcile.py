@@ -50,7 +50,7 @@ def reconcile(gathered: Gathered, listed: TicketList) -> Reconciliation:
     measured = {code: tuple(outages(code, "link", state.link)) for code, state in judgement.basis.states.items()}
     every = match(measured, sides, judgement.case.contract.value.claim_window or 0)
     matching, outside = _of_period(every, judgement)
-    accounts = [answer, *(_account(answer, matching, whole_list=alone) for alone in (False, True))]
+    accounts = [answer, *(account(answer, matching, whole_list=alone) for alone in (False, True))]
     effect = tuple(differing_figures([account.statement() for account in accounts]))
     return Reconciliation(judgement, listed, matching, (*outside, *foreign), effect, len(entered))
 
@@ -96,7 +96,7 @@ def _told(side: Side, outage: Outage | None, until: int) -> _Told:
     return _Told(side, outage, None if last is None or last <= side.begin else (side.begin, last), False)
 
 
-def _account(answer: Answer, matching: Matching, *, whole_list: bool) -> Answer:
+def account(answer: Answer, matching: Matching, *, whole_list: bool) -> Answer:
     judgement = answer.judgement
     until = FOREVER[0][1] if judgement.case.as_of is None else judgement.case.as_of
     told = [_told(pair.side, pair.outage, until) for pair in matching.pairs]
@@ -113,18 +113,15 @@ def _account(answer: Answer, matching: Matching, *, whole_list: bool) -> Answer:
 
 
 def _restated(judgement: Judgement, link: str, changes: Sequence[Retiming], told: Iterable[_Told]) -> Stated:
-    """The carrier's tickets in place of the ledger's own, each naming its outage, whose id has moved with its onset."""
-    basis = judgement.basis
-    after = tuple(outages(link, "link", retimed_timeline(basis.states[link].link, changes)))
+    """The carrier's tickets in place of the ledger's own; where one names an outage, by the id that moved with its onset."""
+    stated = judgement.basis.stated[link]
+    after = tuple(outages(link, "link", retimed_timeline(judgement.basis.states[link].link, changes)))
     mine = [one for one in told if one.side.link == link]
+    theirs = [one.side.ticket for one in mine]
+    others = [ticket for ticket in stated.tickets if not any(same_ticket(ticket, their) for their in theirs)]
     moved = {one.outage.id: _holding(after, one) for one in mine if one.outage is not None}
-    theirs = [replace(one.side.ticket, outage=_holding(after, one)) for one in mine]
-    others = [
-        replace(ticket, outage=moved.get(ticket.outage, ticket.outage))
-        for ticket in basis.stated[link].tickets
-        if not any(same_ticket(ticket, one.side.ticket) for one in mine)
-    ]
-    return replace(basis.stated[link], tickets=(*others, *theirs))
+    tickets = (replace(ticket, outage=moved.get(ticket.outage, ticket.outage)) for ticket in (*others, *theirs))
+    return replace(stated, tickets=tuple(tickets))
 
 
 def _holding(after: Iterable[Outage], told: _Told) -> str:
