@@ -25,7 +25,7 @@ class Slice:
     end: int
     row: Row
     seen: Observation
-    looks: tuple[Look, ...]
+    looks: tuple[Look, ...] = ()
 
 
 def smooth(slices: tuple[Slice, ...], edges: tuple[int, ...], least_ms: int) -> tuple[Slice, ...]:

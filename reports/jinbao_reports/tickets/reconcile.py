@@ -51,7 +51,7 @@ def reconcile(gathered: Gathered, listed: TicketList) -> Reconciliation:
     every = match(measured, sides, judgement.case.contract.value.claim_window or 0)
     matching, outside = _of_period(every, judgement)
     accounts = [answer, *(account(answer, matching, whole_list=alone) for alone in (False, True))]
-    effect = tuple(differing_figures([account.statement() for account in accounts]))
+    effect = tuple(differing_figures([judged.statement() for judged in accounts]))
     return Reconciliation(judgement, listed, matching, (*outside, *foreign), effect, len(entered))
 
 
@@ -97,6 +97,7 @@ def _told(side: Side, outage: Outage | None, until: int) -> _Told:
 
 
 def account(answer: Answer, matching: Matching, *, whole_list: bool) -> Answer:
+    """The same inputs judged with the carrier's times where both know of a fault; `whole_list`: and nowhere else."""
     judgement = answer.judgement
     until = FOREVER[0][1] if judgement.case.as_of is None else judgement.case.as_of
     told = [_told(pair.side, pair.outage, until) for pair in matching.pairs]

@@ -106,14 +106,14 @@ def _laid(found: Mapping[Outage, Attributed], changes: Iterable[Retiming]) -> tu
 
 
 def _spread(span: Span, causes: tuple[Slice, ...]) -> Iterator[Slice]:
-    """The span cut into the causes that were measured, the first and the last carried on to its ends."""
+    """The span cut into the causes that were measured, the first and the last carried on to its ends; without evidence."""
     if not causes:
-        yield Slice(*span, UNATTRIBUTED, Observation(service=False), ())
+        yield Slice(*span, UNATTRIBUTED, Observation(service=False))
         return
     edges = [FOREVER[0][0], *(piece.start for piece in causes[1:]), FOREVER[0][1]]
     for piece, reach in zip(causes, pairwise(edges), strict=True):
         for start, end in intersect((reach,), (span,)):
-            yield replace(piece, start=start, end=end)
+            yield Slice(start, end, piece.row, piece.seen)
 
 
 def _within(slices: Iterable[Slice], spans: Spans) -> Iterator[Slice]:
