@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from jinbao_collector.entry import Entry
 from jinbao_reports.attribution import County
 from jinbao_reports.interval import intersect, total
@@ -115,7 +117,8 @@ def detected_at(judgement: Judgement, outage: Outage) -> int | None:
     nth = _run_around(results, outage.onset) + rule.n - 1
     if nth >= len(results):
         return None
-    return max(outage.onset, int(results.at[nth] if rule.dt is None else results.held[nth]))
+    known = results.at if rule.dt is None else results.ends
+    return max(outage.onset, int(known(np.array([nth]))[0]))
 
 
 def _that_gave(measured: Measured, county: County, outage: Outage, case: Case) -> Results:
@@ -130,7 +133,7 @@ def _that_gave(measured: Measured, county: County, outage: Outage, case: Case) -
 
 def _run_around(results: Results, instant: int) -> int:
     """The first of the consecutive bad results that are under way at an instant."""
-    first = int(results.at.searchsorted(instant))
-    while first and not results.ok[first - 1] and (first == len(results) or results.held[first - 1] == results.at[first]):
+    first = int(results.before(instant))
+    while first and not results.ok[first - 1] and (first == len(results) or first - 1 not in results.alone):
         first -= 1
     return first

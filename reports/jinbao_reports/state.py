@@ -70,7 +70,7 @@ def _key(link: str, name: SeriesName) -> SeriesKey:
 def _service(measured: Measured, link: str, contract: Contract, rule: OutageRule) -> Timeline | None:
     """None where no sample of the service was ever sent."""
     service = _key(link, contract.state.service)
-    if service not in measured.names or not len(measured.rung(*service).series):
+    if service not in measured.names or not len(measured.rung(*service).results):
         return None
     return measured.timeline(service, rule, service=True)
 

@@ -191,7 +191,7 @@ def _slice(part: Part, span: Span, klass: str | None, write: Writer) -> Json:
         "row": part.verdict.row,
         "evidence": [
             {"vantage": look.vantage, "target": look.target, "at": write.instant(look.at), "outcome": look.outcome}
-            for look in part.slice.looks
+            for look in part.slice.looks(span[0])
         ],
     }
 
