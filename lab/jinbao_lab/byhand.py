@@ -74,8 +74,8 @@ def _obey(stage: Stage, words: list[str], show: Show) -> None:
             for name, kind in FAULTS.items():
                 places = " ".join(kind.places(stage.county)).replace(EVERYWHERE, "")
                 show.tell(f"{name:18} {places}")
-        case ["inject" | "heal", name, *_] if name in FAULTS and FAULTS[name].needs_boxes and not stage.ground.has_boxes:
-            show.tell(f"{name} 在环回地址上做不出", f"{name} cannot be made on the loopback")
+        case ["inject" | "heal", name, *_] if name in FAULTS and not FAULTS[name].needs <= stage.ground.offers:
+            show.tell(f"{name} 在此处做不出", f"{name} cannot be made here")
         case [("inject" | "heal") as act, name, *place] if name in FAULTS and _is_place(stage.county, name, place):
             getattr(FAULTS[name], act)(stage, place[0] if place else EVERYWHERE)
         case ["at", node, *command] if node in stage.county.nodes and command:

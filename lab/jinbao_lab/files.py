@@ -90,11 +90,15 @@ def _links(scenario: Scenario, county: County, rungs: Rungs) -> Iterator[str]:
     yield 'schema = "jinbao.links/1"\n\n[defaults]'
     yield f'interval = "{scenario.interval}ms"\n\n[county]'
     yield f"targets = {_inline(rungs.county)}\n"
+    county_probes_app = not scenario.app_unprobed
     for township in county.townships:
         yield f"[[link]]\ncode = {_text(county.code(township))}\nname = {_text(county.name(township))}"
         yield f"group = {_text(county.group(township))}"
+        if township in scenario.battery:
+            yield "agent_on_battery = true"
         yield f"targets = {_inline(rungs.township[township])}"
-        yield f"county_targets = {_inline(rungs.from_county[township])}\n"
+        seen_from_county = {name: to for name, to in rungs.from_county[township].items() if name != "app" or county_probes_app}
+        yield f"county_targets = {_inline(seen_from_county)}\n"
 
 
 def _contract(scenario: Scenario) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from jinbao_lab.county import Damage
+from jinbao_lab.defects import Damage
+from jinbao_lab.faults import Need
 
 CENTRE = "centre"
 APP_PORT = 8080
@@ -29,6 +30,10 @@ class Ground(Protocol):
         """Whether a site can lose its power: whether agents have a boot id of their own."""
 
     @property
+    def offers(self) -> frozenset[Need]:
+        """What can be had here; faults that need more are left out."""
+
+    @property
     def centre_host(self) -> str:
         """Where the collector listens, as the agents reach it."""
 
@@ -44,5 +49,8 @@ class Ground(Protocol):
 
     def stop_app(self) -> None:
         """Returns when its port is closed; its machine stays on."""
+
+    def hang_app(self, *, hangs: bool) -> None:
+        """It accepts and never answers, or answers again."""
 
     def close(self) -> None: ...

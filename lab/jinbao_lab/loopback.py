@@ -7,7 +7,9 @@ id, cannot be made here.
 
 from collections.abc import Sequence
 
-from jinbao_lab.county import County, Damage
+from jinbao_lab.county import County
+from jinbao_lab.defects import Answer, Damage, Drawing
+from jinbao_lab.faults import Need
 from jinbao_lab.ground import CENTRE, Rungs
 from jinbao_lab.orders import Responders
 
@@ -18,6 +20,7 @@ _FROM_COUNTY, _SITE = 100, 200
 class Loopback:
     name = "addresses of the loopback"
     has_boxes = False
+    offers: frozenset[Need] = frozenset()
     centre_host = "127.0.0.1"
 
     def __init__(self, county: County) -> None:
@@ -67,8 +70,8 @@ class Loopback:
             self._app.set_deaf(self._silent(self._servers))
 
     def _silent(self, rungs: dict[str, tuple[str, str]]) -> list[str]:
-        reaches = self._damage.reaches
-        return [address for address, (asker, node) in rungs.items() if not reaches(self.county, asker, node)]
+        drawing = Drawing(self.county, self._damage.present)
+        return [to for to, (asker, node) in rungs.items() if drawing.connect(asker, node, to) is Answer.LOST]
 
     def at(self, node: str, command: Sequence[str]) -> list[str]:
         return list(command)
@@ -83,6 +86,10 @@ class Loopback:
         if self._app:
             self._app.kill()
             self._app = None
+
+    def hang_app(self, *, hangs: bool) -> None:
+        assert self._app is not None
+        self._app.hang(hangs=hangs)
 
     def close(self) -> None:
         self.stop_app()

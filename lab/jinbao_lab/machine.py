@@ -83,6 +83,18 @@ class Machine:
         self._agent = None
         return code
 
+    def mains(self, *, on: bool) -> None:
+        raise NotImplementedError
+
+    def fill_disk(self) -> None:
+        raise NotImplementedError
+
+    def free_disk(self) -> None:
+        raise NotImplementedError
+
+    def lose_writes(self) -> None:
+        raise NotImplementedError
+
     def _signal_agent(self, number: int) -> None:
         assert self._agent is not None
         # In the box the process started is nsenter, which waits outside for the agent inside.

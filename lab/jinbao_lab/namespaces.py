@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from jinbao_lab.box import network_of
-from jinbao_lab.county import County, Damage
+from jinbao_lab.county import County
+from jinbao_lab.defects import Damage
+from jinbao_lab.faults import Need
 from jinbao_lab.ground import APP_PORT, CENTRE, Rungs
 from jinbao_lab.orders import Responders
 
@@ -21,6 +23,7 @@ class Network:
 
     name = "network namespaces"
     has_boxes = True
+    offers = frozenset({Need.BOXES})
 
     def __init__(self, county: County) -> None:
         self.county = county
@@ -96,6 +99,10 @@ class Network:
         if self._app:
             self._app.kill()
             self._app = None
+
+    def hang_app(self, *, hangs: bool) -> None:
+        assert self._app is not None
+        self._app.hang(hangs=hangs)
 
     def close(self) -> None:
         """The rest goes with the box."""

@@ -22,6 +22,10 @@ class Responders:
         """These, and only these, answer nothing from now on."""
         self._order({"deaf": list(addresses)})
 
+    def hang(self, *, hangs: bool) -> None:
+        """From now on they accept and never answer, or answer again."""
+        self._order({"hang": hangs})
+
     def _order(self, order: dict[str, Any]) -> dict[str, int]:
         assert self._process.stdin is not None
         assert self._process.stdout is not None

@@ -56,8 +56,8 @@ def run(order: Order, show: Show, afterwards: Callable[[Stage], None] = lambda s
     desk.make()
     stage = build(order, desk, show)
     try:
-        bring_up(stage, show)
-        truth = _play(order, stage, show)
+        since_us = bring_up(stage, show)
+        truth = _play(order, stage, since_us, show)
         drain(stage, truth.to_us // 1000, truth.interval_ms, show)
         afterwards(stage)
         close(stage)
@@ -87,8 +87,9 @@ def _free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def bring_up(stage: Stage, show: Show) -> None:
-    """The collector, then every agent enrolled with a code of its own; returns when the collector has heard them all."""
+def bring_up(stage: Stage, show: Show) -> int:
+    """The collector, then every agent enrolled with a code of its own; returns when the collector has heard them all: the
+    instant from which every agent's data are there, microseconds UTC."""
     show.step("启动采集中心，登记探针", "starting the collector, enrolling the agents")
     stage.collector.init()
     stage.collector.start()
@@ -104,9 +105,10 @@ def bring_up(stage: Stage, show: Show) -> None:
         lambda: f"not heard: {sorted(set(nodes) - kept.heard_until(stage.desk.store).keys())}; see {stage.desk.logs}",
     )
     show.tell(f"{len(nodes)} 个探针已上报", f"{len(nodes)} agents heard")
+    return utc_us()
 
 
-def _play(order: Order, stage: Stage, show: Show) -> Truth:
+def _play(order: Order, stage: Stage, since_us: int, show: Show) -> Truth:
     scenario = order.scenario
     faults = _possible(scenario.fault, stage.ground, show)
     start_us = utc_us() + scenario.warm_up * 1000
@@ -115,7 +117,7 @@ def _play(order: Order, stage: Stage, show: Show) -> Truth:
     show.step(f"运行场景：{scenario.name}", f"playing: {scenario.name}")
     if order.seed is not None:
         show.tell(f"随机 kill -9，种子 {order.seed}", f"kill -9 at random, seed {order.seed}")
-    truth = Play(stage, scenario, faults, show, order.seed).run(start_us)
+    truth = Play(stage, scenario, faults, show, since_us, order.seed).run(start_us)
     truth.save(stage.desk.truth / "truth.json")
     return truth
 
@@ -123,12 +125,13 @@ def _play(order: Order, stage: Stage, show: Show) -> Truth:
 def _possible(faults: Sequence[Fault], ground: Ground, show: Show) -> tuple[Fault, ...]:
     """Those that can be made on this ground; the others are named."""
     for fault in faults:
-        if FAULTS[fault.kind].needs_boxes and not ground.has_boxes:
+        if missing := FAULTS[fault.kind].needs - ground.offers:
+            names = ", ".join(sorted(need.value for need in missing))
             show.tell(
-                f"此处做不出：{fault.id}（{fault.kind}，需要命名空间）",
-                f"cannot be made here: {fault.id} ({fault.kind} needs namespaces)",
+                f"此处做不出：{fault.id}（{fault.kind}，需要 {names}）",
+                f"cannot be made here: {fault.id} ({fault.kind} needs {names})",
             )
-    return tuple(fault for fault in faults if ground.has_boxes or not FAULTS[fault.kind].needs_boxes)
+    return tuple(fault for fault in faults if FAULTS[fault.kind].needs <= ground.offers)
 
 
 def _file_notices(stage: Stage, scenario: Scenario, faults: Sequence[Fault], start_us: int, show: Show) -> None:

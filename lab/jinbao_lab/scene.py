@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 from jinbao_lab import processes
 from jinbao_lab.box import network_of
-from jinbao_lab.county import County, Damage
+from jinbao_lab.county import EVERYWHERE, County
+from jinbao_lab.defects import Damage, Defect
 from jinbao_lab.files import Desk
 from jinbao_lab.ground import CENTRE, Ground
 from jinbao_lab.machine import Machine
@@ -33,6 +34,12 @@ class App:
 
     def start(self) -> None:
         self.ground.start_app()
+
+    def hang(self) -> None:
+        self.ground.hang_app(hangs=True)
+
+    def resume(self) -> None:
+        self.ground.hang_app(hangs=False)
 
 
 @dataclass
@@ -115,16 +122,19 @@ class Stage:
         boot_file = self.desk.agent_data(f"{node}.boot_id")
         return Machine(self.ground, node, boot_file, command, self.desk.log(f"agent-{node}"))
 
-    def site(self, township: str) -> Machine:
-        return self.machines[f"a{township}"]
+    def site(self, place: str) -> Machine:
+        return self.machines[CENTRE if place == EVERYWHERE else f"a{place}"]
 
-    def damage(self, wires: Iterable[str] = (), nodes: Iterable[str] = ()) -> None:
-        self._damage.add(wires, nodes)
+    def damage(self, *defects: Defect) -> None:
+        self._damage.add(*defects)
         self.ground.apply(self._damage)
 
-    def repair(self, wires: Iterable[str] = (), nodes: Iterable[str] = ()) -> None:
-        self._damage.remove(wires, nodes)
+    def repair(self, *defects: Defect) -> None:
+        self._damage.remove(*defects)
         self.ground.apply(self._damage)
+
+    def step_clock(self, milliseconds: int) -> None:
+        raise NotImplementedError
 
     def enrol(self, node: str) -> None:
         """Boots a machine and makes its agent known to the collector, as a person would."""

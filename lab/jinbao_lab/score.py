@@ -6,11 +6,11 @@ event told as several, an outage nobody made, time nobody saw, or an acknowledge
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
 from typing import Any
 
 from jinbao_config.units import instant_us
-from jinbao_lab.scenario import Expect
+from jinbao_lab.county import County
+from jinbao_lab.faults import FAULTS
 from jinbao_lab.truth import Injected, Truth
 
 Outage = Mapping[str, Any]
@@ -67,7 +67,7 @@ def score(truth: Truth, statement: Mapping[str, Any], lost: Sequence[str] = ()) 
     lines: list[Line] = []
     used: set[str | None] = set()
     for fault in truth.faults:
-        for link in fault.links:
+        for link in _links(truth, fault):
             line = _line(truth, fault, link, found.get(link, []), used)
             lines.append(line)
             used.add(line.found)
@@ -82,16 +82,16 @@ def score(truth: Truth, statement: Mapping[str, Any], lost: Sequence[str] = ()) 
 
 
 def _line(truth: Truth, fault: Injected, link: str, outages: Sequence[Outage], used: Iterable[str | None]) -> Line:
-    expected = " → ".join(_judgement(asdict(expect) | {"class": expect.klass}) for expect in fault.expect) or "–"
+    expected = " → ".join(_rows(fault)) or "–"
     line = Line(fault=fault.id, kind=fault.kind, link=link, expected=expected, found=None, judged="–")
-    if not fault.expect:
+    if not _rows(fault):
         return line
-    free = [outage for outage in outages if outage["id"] not in used and outage["scope"] == fault.expect[0].scope]
+    free = [outage for outage in outages if outage["id"] not in used]
     outage = max(free, key=lambda one: _overlap(one, fault, truth), default=None)
     if outage is None or _overlap(outage, fault, truth) <= 0:
         return replace(line, misses=("not found",))
     errors = _edge_errors(fault, outage)
-    misses = [*_edge_misses(errors, truth), *_slice_misses(truth, fault, outage)]
+    misses = [*_edge_misses(errors, truth), *_slice_misses(fault, outage)]
     judged = " → ".join(_judgement(one) for one in _merged(outage["slices"]))
     return replace(
         line,
@@ -111,7 +111,7 @@ def _overlap(outage: Outage, fault: Injected, truth: Truth) -> int:
     """Microseconds shared with the fault, widened by T so that a touching one counts."""
     slack = truth.interval_ms * 1000
     since, until = _span(outage, truth)
-    return min(until, fault.restored_us + slack) - max(since, fault.onset_us - slack)
+    return min(until, _restored_us(fault) + slack) - max(since, _onset_us(fault) - slack)
 
 
 def _span(outage: Outage, truth: Truth) -> tuple[int, int]:
@@ -121,8 +121,8 @@ def _span(outage: Outage, truth: Truth) -> tuple[int, int]:
 def _edge_errors(fault: Injected, outage: Outage) -> dict[str, int | None]:
     restored = outage["restored"]
     return {
-        "onset": instant_us(outage["onset"]) - fault.onset_us,
-        "restored": instant_us(restored) - fault.restored_us if restored else None,
+        "onset": instant_us(outage["onset"]) - _onset_us(fault),
+        "restored": instant_us(restored) - _restored_us(fault) if restored else None,
     }
 
 
@@ -149,24 +149,29 @@ def _merged(slices: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return merged
 
 
-def _slice_misses(truth: Truth, fault: Injected, outage: Outage) -> Iterator[str]:
-    slices = _merged(outage["slices"])
-    expected = [one for one in fault.expect if not one.fleeting or one.cause in {found["cause"] for found in slices}]
-    if len(slices) != len(expected):
-        yield f"{len(slices)} slices instead of {len(expected)}"
-    for expect, one in zip(expected, slices, strict=False):
-        yield from _judgement_misses(expect, one)
-    for expect, (one, _) in zip(expected, pairwise(slices), strict=False):
-        error = instant_us(one["to"]) - fault.edge_us(expect)
-        if abs(error) > _tolerance_us(truth):
-            yield f"{one['cause']} ends off by {error / 1e6:+.3f} s"
+def _slice_misses(fault: Injected, outage: Outage) -> Iterator[str]:
+    rows = tuple(str(one["row"]) for one in _merged(outage["slices"]))
+    if rows != _rows(fault):
+        yield f"rows {' → '.join(rows)} instead of {' → '.join(_rows(fault))}"
 
 
-def _judgement_misses(expect: Expect, found: Mapping[str, Any]) -> Iterator[str]:
-    wanted = {"cause": expect.cause, "party": expect.party, "class": expect.klass, "row": expect.row}
-    for name, value in wanted.items():
-        if str(found[name]) != value:
-            yield f"{name} {found[name]} instead of {value}"
+def _rows(fault: Injected) -> tuple[str, ...]:
+    """The scenario's word, else the kind's own."""
+    own = FAULTS[fault.kind].row
+    return ((own,) if own else ()) if fault.rows is None else fault.rows
+
+
+def _links(truth: Truth, fault: Injected) -> tuple[str, ...]:
+    county = County(truth.townships)
+    return tuple(county.code(township) for township in county.members(fault.on))
+
+
+def _onset_us(fault: Injected) -> int:
+    return fault.spans[0][0]
+
+
+def _restored_us(fault: Injected) -> int:
+    return fault.spans[-1][1]
 
 
 def _extras(truth: Truth, found: Mapping[str, Sequence[Outage]], used: Iterable[str | None]) -> Iterator[str]:
@@ -183,7 +188,7 @@ def _is_fringe(truth: Truth, link: str, outage: Outage) -> bool:
     if outage["scope"] != "service":
         return False
     slack = truth.interval_ms * 1000
-    edges = [edge for fault in truth.faults if link in fault.links for edge in (fault.onset_us, fault.restored_us)]
+    edges = [edge for fault in truth.faults if link in _links(truth, fault) for edge in (_onset_us(fault), _restored_us(fault))]
     pieces = [(instant_us(piece["from"]), instant_us(piece["to"])) for piece in outage["slices"]]
     return all(any(edge - slack <= since and until <= edge + slack for edge in edges) for since, until in pieces)
 
@@ -191,7 +196,7 @@ def _is_fringe(truth: Truth, link: str, outage: Outage) -> bool:
 def _torn_events(truth: Truth, lines: Sequence[Line], found: Mapping[str, Sequence[Outage]]) -> Iterator[str]:
     event_of = {outage["id"]: outage["event_id"] for outages in found.values() for outage in outages}
     for fault in truth.faults:
-        if len(fault.links) > 1 and any(expect.row in _ONE_EVENT_ROWS for expect in fault.expect):
+        if len(_links(truth, fault)) > 1 and _ONE_EVENT_ROWS.intersection(_rows(fault)):
             events = {event_of[line.found] for line in lines if line.fault == fault.id and line.found}
             if len(events) > 1 or None in events:
                 yield f"{fault.id}: {len(events)} events instead of one: {sorted(map(str, events))}"
@@ -200,7 +205,7 @@ def _torn_events(truth: Truth, lines: Sequence[Line], found: Mapping[str, Sequen
 def _blind_spots(truth: Truth, statement: Mapping[str, Any]) -> Iterator[str]:
     """Where either vantage sees a link, no time may be unknown; a period at each edge of a fault is the sampling's."""
     for link in statement["links"]:
-        edges = 2 * sum(link["link"] in fault.links for fault in truth.faults)
+        edges = 2 * sum(link["link"] in _links(truth, fault) for fault in truth.faults)
         unknown = float(link["seconds"]["unknown"])
         if unknown * 1000 > truth.interval_ms * edges:
             yield f"{link['link']}: {unknown} s unknown, with {edges} edges of {truth.interval_ms} ms"

@@ -40,7 +40,8 @@ def _apart(at: int, taken: list[int]) -> bool:
 
 def _may_die(faults: Sequence[Fault], at: int) -> bool:
     for fault in faults:
-        edges = [fault.at, fault.end, *(fault.at + one.until for one in fault.expect if one.until is not None)]
+        edges = [edge for span in fault.spans for edge in span]
+        edges += [fault.at + fault.notice.from_, fault.at + fault.notice.to] if fault.notice else []
         if any(abs(edge - at) < _CLEAR_MS for edge in edges):
             return False
         only_it_sees = fault.kind in _OFF or not FAULTS[fault.kind].stands_in

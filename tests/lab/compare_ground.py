@@ -8,7 +8,8 @@ from jinbao_agent.probes import Prober
 from jinbao_agent.sample import REPLY
 from jinbao_config.links import parse_target
 from jinbao_lab import box
-from jinbao_lab.county import County, Damage
+from jinbao_lab.county import County
+from jinbao_lab.defects import Answer, Cut, Damage, Dead, Drawing
 from jinbao_lab.namespaces import Network
 
 _PATIENCE = 3
@@ -20,13 +21,13 @@ def main(kind: str, name: str) -> None:
     county, damage = County(("01", "02", "05")), Damage()
     network = Network(county)
     network.build()
-    broken = {"wires": [name]} if kind == "wire" else {"nodes": [name]}
-    damage.add(**broken)
+    broken = Cut(name) if kind == "wire" else Dead(name)
+    damage.add(broken)
     network.apply(damage)
     probed, drawn = probe(county), draw(county, damage)
     assert probed == drawn, {key: probed[key] for key in drawn if probed[key] != drawn[key]}
     assert not all(drawn.values())
-    damage.remove(**broken)
+    damage.remove(broken)
     network.apply(damage)
     # A packet sent in the moment of healing may still be waiting for a neighbour that did not answer.
     healed: Answers = {}
@@ -49,7 +50,8 @@ def rungs(county: County) -> dict[tuple[str, str, str], tuple[str, str]]:
 
 
 def draw(county: County, damage: Damage) -> Answers:
-    return {key: damage.reaches(county, key[0], node) for key, (node, _) in rungs(county).items()}
+    drawing = Drawing(county, damage.present)
+    return {key: drawing.ping(key[0], *target) is Answer.REPLY for key, target in rungs(county).items()}
 
 
 def probe(county: County) -> Answers:

@@ -8,14 +8,18 @@ import pytest
 
 from jinbao_config.links import read_links
 from jinbao_lab.box import NoBox, check
-from jinbao_lab.county import TOWNSHIPS, County, Damage
+from jinbao_lab.county import TOWNSHIPS, County
+from jinbao_lab.defects import Answer, Cut, Damage, Dead, Drawing
 
 BUILD_AND_COMPARE = Path(__file__).with_name("compare_ground.py")
 
 
 def test_every_node_reaches_every_other_while_nothing_is_broken() -> None:
-    county, whole = County(), Damage()
-    assert all(whole.reaches(county, start, end) for start in county.nodes for end in county.nodes)
+    county = County()
+    whole = Drawing(county)
+    address = {wire.lower: wire.lower_address for wire in county.wires} | {"core": "10.0.2.1"}
+    for prober in ("centre", "a01", "a12"):
+        assert {whole.ping(prober, node, address[node]) for node in county.nodes} == {Answer.REPLY}
 
 
 def test_a_path_goes_up_to_where_two_nodes_meet_and_down_again() -> None:
@@ -27,13 +31,21 @@ def test_a_path_goes_up_to_where_two_nodes_meet_and_down_again() -> None:
 
 def test_a_thing_broken_twice_needs_two_healings() -> None:
     county, damage = County(), Damage()
-    damage.add(nodes=["p01"])
-    damage.add(nodes=["p01"], wires=["p02-olt-1"])
-    damage.remove(nodes=["p01"])
-    assert not damage.reaches(county, "centre", "p01")
-    damage.remove(nodes=["p01"], wires=["p02-olt-1"])
-    assert damage.reaches(county, "centre", "p01")
+    damage.add(Dead("p01"))
+    damage.add(Dead("p01"), Cut("p02-olt-1"))
+    damage.remove(Dead("p01"))
+    assert damage.present == {Dead("p01"), Cut("p02-olt-1")}
+    damage.remove(Dead("p01"), Cut("p02-olt-1"))
+    assert damage.present == set()
     assert damage.devices_down(county) == set()
+
+
+def test_what_is_whole_cannot_be_healed() -> None:
+    damage = Damage()
+    damage.add(Dead("p01"))
+    with pytest.raises(ValueError, match=r"not broken: Dead\(node='p02'\)"):
+        damage.remove(Dead("p01"), Dead("p02"))
+    assert damage.present == {Dead("p01")}
 
 
 def test_a_place_is_a_township_a_group_or_everywhere() -> None:

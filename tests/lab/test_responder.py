@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from jinbao_lab.county import County, Damage
+from jinbao_lab.county import County
+from jinbao_lab.defects import Damage, Dead
 from jinbao_lab.loopback import Loopback
 from jinbao_lab.orders import Responders
 
@@ -57,7 +58,7 @@ def test_the_loopback_county_is_as_broken_as_its_drawing() -> None:
     county, damage = County(("01", "05")), Damage()
     ground = Loopback(county)
     rungs = ground.build()
-    damage.add(nodes=["olt-2"])
+    damage.add(Dead("olt-2"))
     ground.apply(damage)
     dead = {rung for rung, target in rungs.township["05"].items() if "//" in target and not answers(*_address(target))}
     assert dead == {"edge", "core", "app"}

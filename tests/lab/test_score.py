@@ -1,18 +1,29 @@
 """What counts as a miss: each test breaks one thing in a right statement."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from jinbao_lab.scenario import Expect
 from jinbao_lab.score import Score, score
 from jinbao_lab.truth import Injected, Truth
 
 NOON = 1_700_000_000_000_000
 SECOND = 1_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expect:
+    cause: str
+    party: str
+    klass: str
+    row: str
+    until: int | None = None
+    scope: str = "link"
+
+
 ACCESS = Expect(cause="CARRIER_ACCESS", party="carrier", klass="counted", row="11")
 CUTOVER = Expect(cause="PLANNED_CUTOVER", party="carrier", klass="excluded", row="4", until=5000)
 MAINT = Expect(cause="SERVER_MAINT", party="app_owner", klass="not_carrier", row="16", scope="service")
@@ -22,10 +33,12 @@ def instant(us: int) -> str:
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=us)).isoformat()
 
 
-def fault(name: str, links: tuple[str, ...], since: int, until: int, *expect: Expect) -> Injected:
-    return Injected(
-        id=name, kind="link_cut", on="01", links=links, onset_us=NOON + since, restored_us=NOON + until, expect=expect
-    )
+A, B = "510422100", "510422101"
+
+
+def fault(name: str, on: str, since: int, until: int, *expect: Expect) -> Injected:
+    rows = tuple(one.row for one in expect)
+    return Injected(id=name, kind="link_cut", on=on, rows=rows, spans=((NOON + since, NOON + until),))
 
 
 def outage(name: str, since: int, until: int, *expect: Expect, event: str | None = None) -> dict[str, Any]:
@@ -54,12 +67,14 @@ TRUTH = Truth(
     interval_ms=1000,
     from_us=NOON,
     to_us=NOON + 100 * SECOND,
+    since_us=NOON - SECOND,
     clock_step_us=0,
+    townships=("01", "02"),
     faults=(
-        fault("cut", ("A",), 10 * SECOND, 20 * SECOND, ACCESS),
-        fault("works", ("B",), 10 * SECOND, 22 * SECOND, CUTOVER, ACCESS),
-        fault("server", ("A", "B"), 40 * SECOND, 50 * SECOND, MAINT),
-        fault("crash", ("B",), 60 * SECOND, 70 * SECOND),
+        fault("cut", "01", 10 * SECOND, 20 * SECOND, ACCESS),
+        fault("works", "02", 10 * SECOND, 22 * SECOND, CUTOVER, ACCESS),
+        fault("server", "*", 40 * SECOND, 50 * SECOND, MAINT),
+        fault("crash", "02", 60 * SECOND, 70 * SECOND),
     ),
 )
 
@@ -68,7 +83,7 @@ def statement() -> dict[str, Any]:
     return {
         "links": [
             {
-                "link": "A",
+                "link": A,
                 "seconds": {"unknown": "0"},
                 "outages": [
                     outage("A-1", 10_400_000, 20_400_000, ACCESS),
@@ -76,7 +91,7 @@ def statement() -> dict[str, Any]:
                 ],
             },
             {
-                "link": "B",
+                "link": B,
                 "seconds": {"unknown": "0.9"},
                 "outages": [
                     outage("B-1", 10_900_000, 21_100_000, CUTOVER, ACCESS),
@@ -106,19 +121,8 @@ def test_a_right_statement_has_no_miss() -> None:
     assert result.lines[1].restored_error_us == -900_000
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "miss"),
-    [
-        ("cause", "CPE_FAULT", "cause CPE_FAULT instead of CARRIER_ACCESS"),
-        ("party", "township", "party township instead of carrier"),
-        ("class", "disputed", "class disputed instead of counted"),
-        ("row", "10", "row 10 instead of 11"),
-    ],
-)
-def test_a_wrong_judgement_is_a_miss(name: str, value: str, miss: str) -> None:
-    result = changed(lambda a, b: a["outages"][0]["slices"][0].update({name: value}))
-    assert misses(result) == [miss]
-    assert not result.right
+def test_a_wrong_row_is_a_miss() -> None:
+    assert misses(changed(lambda a, b: a["outages"][0]["slices"][0].update(row="10"))) == ["rows 10 instead of 11"]
 
 
 @pytest.mark.parametrize(
@@ -138,21 +142,6 @@ def test_an_edge_a_period_and_a_late_tick_from_the_truth_is_right() -> None:
     assert changed(lambda a, b: a["outages"][0].update(onset=instant(NOON + 11_050_000))).right
 
 
-def test_a_fleeting_slice_may_be_there_or_not_but_nothing_else() -> None:
-    power = Expect(cause="POWER_DOCUMENTED", party="grid", klass="not_carrier", row="6", until=10_000)
-    recovery = Expect(cause="POWER_RECOVERY", party="grid", klass="not_carrier", row="8", fleeting=True)
-    truth = replace(TRUTH, faults=(fault("power", ("A",), 10 * SECOND, 20 * SECOND, power, recovery),))
-
-    def found(*expect: Expect) -> Score:
-        outages = [outage("A-1", 10_400_000, 20_500_000, *expect)]
-        return score(truth, {"links": [{"link": "A", "seconds": {"unknown": "0"}, "outages": outages}]})
-
-    assert found(power).right
-    assert found(power, recovery).right
-    assert not found(power, ACCESS).right
-    assert not found(replace(power, until=6000), recovery).right
-
-
 def test_an_outage_that_is_never_restored_is_a_miss() -> None:
     assert misses(changed(lambda a, b: a["outages"][0].update(restored=None))) == ["restored is open"]
 
@@ -161,16 +150,10 @@ def test_a_fault_without_its_outage_is_a_miss() -> None:
     assert misses(changed(lambda a, b: a["outages"].pop(0))) == ["not found"]
 
 
-def test_an_outage_on_the_wrong_timeline_is_no_find() -> None:
-    result = changed(lambda a, b: a["outages"][0].update(scope="service"))
-    assert misses(result) == ["not found"]
-    assert len(result.extra) == 1
-
-
 def test_an_outage_nobody_made_is_a_miss() -> None:
     result = changed(lambda a, b: a["outages"].append(outage("A-9", 80_000_000, 85_000_000, ACCESS)))
     assert len(result.extra) == 1
-    assert result.extra[0].startswith("A link ")
+    assert result.extra[0].startswith(f"{A} link ")
 
 
 def test_an_outage_found_where_the_county_still_saw_the_line_is_a_miss() -> None:
@@ -202,16 +185,8 @@ def test_neighbouring_slices_with_one_judgement_are_one() -> None:
     assert changed(split).right
 
 
-def test_a_slice_that_ends_elsewhere_is_a_miss() -> None:
-    def shift(a: dict[str, Any], b: dict[str, Any]) -> None:
-        first, second = b["outages"][0]["slices"]
-        first["to"] = second["from"] = instant(NOON + 18 * SECOND)
-
-    assert misses(changed(shift)) == ["PLANNED_CUTOVER ends off by +3.000 s"]
-
-
 def test_a_missing_slice_is_a_miss() -> None:
-    assert misses(changed(lambda a, b: b["outages"][0]["slices"].pop(0)))[0] == "1 slices instead of 2"
+    assert misses(changed(lambda a, b: b["outages"][0]["slices"].pop(0))) == ["rows 11 instead of 4 → 11"]
 
 
 def test_one_event_told_as_two_is_a_miss() -> None:
@@ -222,7 +197,7 @@ def test_one_event_told_as_two_is_a_miss() -> None:
 
 def test_time_that_nobody_saw_is_a_miss() -> None:
     result = changed(lambda a, b: a["seconds"].update(unknown="7"))
-    assert result.blind_spots == ("A: 7.0 s unknown, with 4 edges of 1000 ms",)
+    assert result.blind_spots == (f"{A}: 7.0 s unknown, with 4 edges of 1000 ms",)
     assert not result.right
 
 
