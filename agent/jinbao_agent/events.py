@@ -42,6 +42,10 @@ class Voice:
         detail = f"delta_ms={delta_ms};synced={int(step.synced)};{_mono(step.boottime_us)}"
         return self._event("clock_step", step.at_us, detail)
 
+    def mains(self, on: bool, clock: Clock, detail: str) -> Event:
+        """The mains as a UPS tells it; stamped when it told."""
+        return self._event("mains_on" if on else "mains_off", clock.utc_us(), f"{detail};{_mono(clock.boottime_us())}")
+
     def _event(self, event: str, at_us: int, detail: str, *, boot: str | None = None) -> Event:
         return Event(
             link=self.link,

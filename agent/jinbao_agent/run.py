@@ -17,6 +17,7 @@ from jinbao_agent.https import in_thread
 from jinbao_agent.identity import BOOT_FILE, VERSION, Home, read_boot
 from jinbao_agent.ladder import Rung, voice_of
 from jinbao_agent.loop import Ticker
+from jinbao_agent.mains import MainsSense
 from jinbao_agent.probes import Prober
 from jinbao_agent.recorder import Recorder
 from jinbao_agent.retention import forget_old, keep_within
@@ -106,6 +107,9 @@ class Agent:
         self._supervisor.repeat("room", self._keep_room, _KEEP_ROOM)
         self._supervisor.repeat("forget", self._forget, _FORGET)
         self._supervisor.repeat("upload", lambda: self._send(uploader), timedelta(milliseconds=self._config.collector.every))
+        if self._config.mains is not None:
+            sense = MainsSense(self._config.mains, self._voice, self._clock, self._recorder)
+            self._supervisor.repeat("mains", sense.poll, timedelta(milliseconds=self._config.mains.every))
         self._recorder.turned = lambda: None if uploader.is_deferred else self._supervisor.hurry("upload")
 
     async def _live(self) -> None:

@@ -139,6 +139,7 @@ class Link:
 
     code: str = key(words(_code, "510422101"), doc="6+3 digit division code")
     name: str = key(text, doc="the township's name as pages print it")
+    aliases: tuple[str, ...] = key(list_of(text), (), doc="what else the carrier calls it, such as its circuit number")
     from_: date = key(words(units.day, "2020-01-01"), date(1970, 1, 1), doc="first day in force", name="from")
     to: date | None = key(words(units.day, "2025-01-01"), None, doc="first day no longer in force")
     group: str = key(text, "", doc="links behind one aggregation device share a group")
@@ -192,6 +193,7 @@ def _contradictions(links: Links) -> Iterator[tuple[str, str]]:
     if not links.link:
         yield "link", "no link is declared; add a [[link]] table for each circuit"
     seen: set[str] = set()
+    yield from _shared_names(links)
     for link in links.link:
         where = f"link[{link.code}]"
         if link.code in seen:
@@ -212,6 +214,15 @@ def _contradictions(links: Links) -> Iterator[tuple[str, str]]:
             link.networks + links.county.networks if link.networks else (),
         )
     yield from _outside("county.targets", links.county.targets, links.county.networks)
+
+
+def _shared_names(links: Links) -> Iterator[tuple[str, str]]:
+    """An alias must name one link only."""
+    owner = {name: link.code for link in links.link for name in (link.code, link.name)}
+    for link in links.link:
+        for alias in link.aliases:
+            if owner.setdefault(alias, link.code) != link.code:
+                yield f"link[{link.code}].aliases", f"{alias!r}: names link {owner[alias]} already; an alias names one link"
 
 
 def _outside(where: str, targets: Mapping[str, Target], allowed: tuple[str, ...]) -> Iterator[tuple[str, str]]:

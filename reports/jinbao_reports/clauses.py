@@ -51,7 +51,7 @@ def _repairs(failures: list[JudgedOutage], judgement: Judgement) -> Iterator[int
             continue
         span = ticket.reported_at, max(restored, ticket.reported_at)
         working = contract.limits.repair is not None and contract.limits.repair.clock == "working"
-        hours = service_spans(span, contract.service_hours, contract.zone) if working else (span,)
+        hours = service_spans(span, contract.service_hours, contract.zone, judgement.case.legal) if working else (span,)
         yield total(intersect((span,), hours))
 
 

@@ -6,7 +6,7 @@ from importlib import metadata
 from typing import Any
 
 from jinbao_collector.store import Flaw
-from jinbao_reports import sla
+from jinbao_reports import calendar, sla
 from jinbao_reports.clauses import clauses, credits_of
 from jinbao_reports.common_events import CommonEvent
 from jinbao_reports.group import group
@@ -43,10 +43,11 @@ def statement(judgement: Judgement, inputs: Mapping[str, str], flaws: Iterable[F
         "profile": _profile(judgement),
         "contract": _contract(judgement),
         "placeholders": list(case.contract.placeholders),
-        "inputs": dict(sorted(inputs.items())),
+        "inputs": dict(sorted({**inputs, **calendar.inputs_of(case)}.items())),
+        "calendar": calendar.described(case),
         "integrity": [
             {"kind": flaw.kind, "link": flaw.link, "target": flaw.target, "at": write.instant(flaw.at)}
-            for flaw in sorted(set(flaws))
+            for flaw in sorted({*flaws, *calendar.flaws_of(case)})
         ],
         "links": links,
         "events": [_event(event, write) for event in judgement.events],

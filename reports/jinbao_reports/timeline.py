@@ -63,7 +63,7 @@ def sent(series: Series) -> Series:
 def succeeded(series: Series, wait_ms: int, host: str, *, service: bool = False) -> Bools:
     """Whether each sample is a success: an answer within W, inclusive; a refusal proves the link, not the service.
 
-    An `unreachable:3:3` from the target itself (`host`) is a refusal (RFC 2678 section 6.6.5).
+    A port unreachable from the target itself (`host`) is a refusal (RFC 2678 section 6.6.5).
     """
     answers = np.array([word in (REPLY, LATE) for word in series.outcomes], bool)
     refusals = np.array([is_refusal(word, host) for word in series.outcomes], bool)
@@ -73,8 +73,8 @@ def succeeded(series: Series, wait_ms: int, host: str, *, service: bool = False)
 
 
 def is_refusal(outcome: str, host: str) -> bool:
-    port_unreachable = "1:4" if ":" in host else "3:3"  # ICMPv6 has numbers of its own (RFC 4443 section 3.1)
-    return outcome == REFUSED or (bool(host) and outcome == f"unreachable:{port_unreachable}:{host}")
+    port_unreachable = ("3:3", "1:4") if ":" in host else ("3:3",)  # ICMPv6 has a number of its own (RFC 4443 section 3.1)
+    return outcome == REFUSED or (bool(host) and outcome in [f"unreachable:{code}:{host}" for code in port_unreachable])
 
 
 def results(series: Series, wait_ms: int, host: str, *, service: bool = False) -> Results:

@@ -124,6 +124,9 @@ INTEGRITY: Catalogue = {
     "overlap": Text("时段重叠", "overlapping slots"),
     "retired_chain": Text("已停用的数据链仍有数据", "data on a retired chain"),
     "unsigned": Text("来源未签名，不作为证据等级数据", "unsigned source, not evidence-grade"),
+    "calendar_open": Text(
+        "次年节假日通知尚未收录，12月末的工作日可能变动", "next year's notice not known, late December may change"
+    ),
     "replica": Text("取自副本库，不作为证据等级数据", "taken from a replica, not evidence-grade"),
 }
 CLAUSES: Catalogue = {
