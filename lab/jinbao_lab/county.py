@@ -157,6 +157,13 @@ class County:
     def county_rungs(self) -> dict[str, tuple[str, str]]:
         return {"gw": ("gw", "10.0.0.1"), "ce": ("ce", "10.0.1.2"), "carrier": ("core", "10.0.2.1")}
 
+    def asks(self) -> Iterator[tuple[str, str, str]]:
+        """Every question there is: (who asks, whom, at which address)."""
+        for township in self.townships:
+            yield from ((f"a{township}", *rung) for rung in self.rungs_from_township(township).values())
+            yield from (("centre", *rung) for rung in self.rungs_from_county(township).values())
+        yield from (("centre", *rung) for rung in self.county_rungs().values())
+
     def path(self, start: str, end: str) -> tuple[str, ...]:
         """The nodes from one to another, both included; the county is a tree."""
         up, down = self._to_core(start), self._to_core(end)

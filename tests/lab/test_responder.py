@@ -50,7 +50,7 @@ def test_a_server_that_is_stopped_refuses() -> None:
 
 def test_an_order_that_cannot_be_obeyed_is_an_error_not_a_wait() -> None:
     responders = Responders("tcp")
-    with pytest.raises(RuntimeError, match="a responder ended on the order 'listen', exit code 1"):
+    with pytest.raises(RuntimeError, match="the responder ended on the order 'listen', exit code 1"):
         responders.listen(["192.0.2.1"])
 
 
