@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from jinbao_lab.defects import Damage
-from jinbao_lab.faults import Need
 
 CENTRE = "centre"
 APP_PORT = 8080
@@ -28,10 +27,6 @@ class Ground(Protocol):
     @property
     def has_boxes(self) -> bool:
         """Whether a site can lose its power: whether agents have a boot id of their own."""
-
-    @property
-    def offers(self) -> frozenset[Need]:
-        """What can be had here; faults that need more are left out."""
 
     @property
     def centre_host(self) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 
 from jinbao_lab.county import County
 from jinbao_lab.defects import Answer, Damage, Drawing
-from jinbao_lab.faults import Need
 from jinbao_lab.ground import CENTRE, Rungs
 from jinbao_lab.orders import Responders
 
@@ -20,7 +19,6 @@ _FROM_COUNTY, _SITE = 100, 200
 class Loopback:
     name = "addresses of the loopback"
     has_boxes = False
-    offers: frozenset[Need] = frozenset()
     centre_host = "127.0.0.1"
 
     def __init__(self, county: County) -> None:
@@ -28,7 +26,7 @@ class Loopback:
         # address -> (who asks, what answers)
         self._rungs: dict[str, tuple[str, str]] = {}
         self._servers: dict[str, tuple[str, str]] = {}
-        self._damage = Damage()
+        self._drawing = Drawing(county)
         self._app: Responders | None = None
         self._devices: Responders | None = None
         self._app_port = 0
@@ -42,7 +40,7 @@ class Loopback:
         site = self._addresses(CENTRE, _SITE, county.county_rungs())
         self._devices = Responders("tcp")
         port = self._devices.listen(self._rungs)
-        self.start_app()
+        self.start_app()  # and makes deaf what is mute from the start
         return Rungs(
             county={name: f"tcp://{address}:{port}" for name, address in site.items()},
             township={one: {"nic": "nic:lo", **self._targets(rungs, port)} for one, rungs in up.items()},
@@ -63,15 +61,16 @@ class Loopback:
         }
 
     def apply(self, damage: Damage) -> None:
-        self._damage = damage
-        if self._devices:
-            self._devices.set_deaf(self._silent(self._rungs))
-        if self._app:
-            self._app.set_deaf(self._silent(self._servers))
+        self._drawing = Drawing(self.county, damage.present)
+        self._deafen()
 
-    def _silent(self, rungs: dict[str, tuple[str, str]]) -> list[str]:
-        drawing = Drawing(self.county, self._damage.present)
-        return [to for to, (asker, node) in rungs.items() if drawing.connect(asker, node, to) is Answer.LOST]
+    def _deafen(self) -> None:
+        """A device's rung stands for its ping, though it is asked by TCP."""
+        ping, connect = self._drawing.ping, self._drawing.connect
+        if self._devices:
+            self._devices.set_deaf([to for to, who in self._rungs.items() if ping(*who, to) is Answer.LOST])
+        if self._app:
+            self._app.set_deaf([to for to, who in self._servers.items() if connect(*who, to) is Answer.LOST])
 
     def at(self, node: str, command: Sequence[str]) -> list[str]:
         return list(command)
@@ -79,7 +78,7 @@ class Loopback:
     def start_app(self) -> None:
         self._app = Responders("http")
         self._app_port = self._app.listen(self._servers, self._app_port)
-        self._app.set_deaf(self._silent(self._servers))
+        self._deafen()
 
     def stop_app(self) -> None:
         """A stopped server refuses on all its addresses, even where the line to it is cut too: the loopback knows no better."""

@@ -10,7 +10,6 @@ from pathlib import Path
 from jinbao_lab.box import network_of
 from jinbao_lab.county import County
 from jinbao_lab.defects import Barred, Damage, Defect, Impostor, Mute, Spoilt
-from jinbao_lab.faults import Need
 from jinbao_lab.ground import APP_PORT, CENTRE, Rungs
 from jinbao_lab.orders import Lines, Responders
 
@@ -35,7 +34,6 @@ class Network:
 
     name = "network namespaces"
     has_boxes = True
-    offers = frozenset({Need.BOXES, Need.LINE})
 
     def __init__(self, county: County, in_userspace: Collection[str] = (), interval_ms: int = 1000) -> None:
         self.county = county

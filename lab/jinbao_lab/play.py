@@ -21,31 +21,31 @@ def utc_us() -> int:
 
 @dataclass
 class Play:
-    """`faults` are those of the scenario that can be made on this ground; `seed` tortures; `since_us` see Truth."""
+    """`seed` tortures; `since_us` see Truth."""
 
     stage: Stage
     scenario: Scenario
-    faults: tuple[Fault, ...]
     show: Show
     since_us: int
     seed: int | None = None
     _edges: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     _active: list[str] = field(default_factory=list)
+    _ahead_ns: int = 0
 
     def run(self, start_us: int) -> Truth:
         """`start_us` is when the warm-up ends, soon. Returns when the scenario's time is over."""
-        begin = time.monotonic() + (start_us - utc_us()) / 1e6
-        offset_us = _offset_us()
+        self._ahead_ns = _ahead_ns()
+        begin = time.monotonic() + (start_us - self._now_us()) / 1e6
         length = self.scenario.duration / 1000
         with self.show.clock(length) as clock:
             for at_ms, act in sorted(self._acts(), key=lambda one: one[0]):
                 self._wait(begin, at_ms / 1000, clock)
                 act()
             self._wait(begin, length, clock)
-        return self._truth(start_us, _offset_us() - offset_us)
+        return self._truth(start_us, (_ahead_ns() - self._ahead_ns) // 1000)
 
     def _acts(self) -> Iterator[tuple[int, Callable[[], None]]]:
-        for fault in self.faults:
+        for fault in self.scenario.fault:
             for onset, restored in fault.spans:
                 yield onset, lambda fault=fault, at=onset: self._inject(fault, at)  # type: ignore[misc]  # binds now
                 yield restored, lambda fault=fault, at=restored: self._heal(fault, at)  # type: ignore[misc]
@@ -60,13 +60,13 @@ class Play:
 
     def _inject(self, fault: Fault, at_ms: int) -> None:
         FAULTS[fault.kind].inject(self.stage, fault.on)
-        self._edges[fault.id].append(utc_us())
+        self._edges[fault.id].append(self._now_us())
         self._active.append(fault.id)
         self.show.tell(f"{at_ms / 1000:7.2f} s  ✂ {fault.id}")
 
     def _heal(self, fault: Fault, at_ms: int) -> None:
         FAULTS[fault.kind].heal(self.stage, fault.on)
-        self._edges[fault.id].append(utc_us())
+        self._edges[fault.id].append(self._now_us())
         self._active.remove(fault.id)
         self.show.tell(f"{at_ms / 1000:7.2f} s  ✚ {fault.id}")
 
@@ -78,6 +78,10 @@ class Play:
             self.stage.machines[victim].crash_agent()
             self.stage.machines[victim].start_agent()
         self.show.tell(f"           kill -9 {victim}")
+
+    def _now_us(self) -> int:
+        """On the clock as it stood at the start, whatever a fault does to it."""
+        return (time.monotonic_ns() + self._ahead_ns) // 1000
 
     def _truth(self, start_us: int, clock_step_us: int) -> Truth:
         scenario = self.scenario
@@ -91,8 +95,8 @@ class Play:
             mute=scenario.mute,
             battery=scenario.battery,
             app_unprobed=scenario.app_unprobed,
-            notices=tuple(noticed(scenario, self.faults, start_us)),
-            faults=tuple(self._injected(fault) for fault in self.faults),
+            notices=tuple(noticed(scenario, start_us)),
+            faults=tuple(self._injected(fault) for fault in scenario.fault),
         )
 
     def _injected(self, fault: Fault) -> Injected:
@@ -101,10 +105,10 @@ class Play:
         return Injected(id=fault.id, kind=fault.kind, on=fault.on, rows=fault.rows, spans=spans)
 
 
-def noticed(scenario: Scenario, faults: tuple[Fault, ...], start_us: int) -> Iterator[Noticed]:
-    """What is filed for these faults, if the warm-up ends at `start_us`."""
+def noticed(scenario: Scenario, start_us: int) -> Iterator[Noticed]:
+    """What is filed for its faults, if the warm-up ends at `start_us`."""
     county = scenario.county
-    for fault in faults:
+    for fault in scenario.fault:
         if fault.notice:
             onset_us = (start_us // 1000 + fault.at) * 1000  # as the ledger has it, in milliseconds
             yield Noticed(
@@ -116,6 +120,6 @@ def noticed(scenario: Scenario, faults: tuple[Fault, ...], start_us: int) -> Ite
             )
 
 
-def _offset_us() -> int:
+def _ahead_ns() -> int:
     """How far the wall clock is ahead of the monotonic one."""
-    return (time.time_ns() - time.monotonic_ns()) // 1000
+    return time.time_ns() - time.monotonic_ns()

@@ -4,21 +4,22 @@ import json
 import shutil
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from jinbao_lab import files, judge, kept, processes
-from jinbao_lab.faults import FAULTS
+from jinbao_lab import files, judge, kept, needs, processes
+from jinbao_lab.equipment import Equipment, equipment_for
+from jinbao_lab.faults import FAULTS, Need
 from jinbao_lab.files import COLLECTOR_PORT, Desk
 from jinbao_lab.ground import Ground
 from jinbao_lab.loopback import Loopback
 from jinbao_lab.namespaces import Network
 from jinbao_lab.play import Play, utc_us
-from jinbao_lab.scenario import Fault, Scenario
+from jinbao_lab.scenario import Scenario
 from jinbao_lab.scene import Collector, Stage
 from jinbao_lab.score import Score, score
 from jinbao_lab.show import Show
@@ -31,13 +32,15 @@ _AT_ONCE = 3
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What was asked for. `seed` tortures; `loopback` forbids namespaces."""
+    """What was asked for. `seed` tortures; `loopback` forbids namespaces, `set_clock` allows to
+    set this machine's clock."""
 
     scenario: Scenario
     file: Path
     out: Path
     loopback: bool
     seed: int | None = None
+    set_clock: bool = False
 
 
 def clear(out: Path) -> None:
@@ -54,7 +57,9 @@ def run(order: Order, show: Show, afterwards: Callable[[Stage], None] = lambda s
     clear(order.out)
     desk = Desk(order.out.resolve())
     desk.make()
-    stage = build(order, desk, show)
+    why = lacking((fault.kind for fault in order.scenario.fault), order)
+    order = replace(order, scenario=possible(order.scenario, why, show))
+    stage = build(order, equipment_for(order.scenario, why), desk, show)
     try:
         since_us = bring_up(stage, show)
         truth = _play(order, stage, since_us, show)
@@ -63,20 +68,37 @@ def run(order: Order, show: Show, afterwards: Callable[[Stage], None] = lambda s
         close(stage)
         return _judge(order, stage, truth, show)
     finally:
-        stage.ground.close()
+        stage.close()
 
 
-def build(order: Order, desk: Desk, show: Show) -> Stage:
-    county = order.scenario.county
-    ground: Ground = Loopback(county) if order.loopback else Network(county)
+def lacking(kinds: Iterable[str], order: Order) -> dict[Need, str]:
+    """What these kinds of fault need and cannot have here, with why."""
+    wanted = {Need.BOXES, Need.CLOCK, *(need for kind in kinds for need in FAULTS[kind].needs)}
+    return needs.lacking(wanted, boxes=not order.loopback, set_clock=order.set_clock)
+
+
+def possible(scenario: Scenario, why: Mapping[Need, str], show: Show) -> Scenario:
+    """The scenario with those of its faults that can be made here; the others are named."""
+    for fault in scenario.fault:
+        for need in sorted(FAULTS[fault.kind].needs & why.keys(), key=lambda need: need.value):
+            show.tell(
+                f"此处做不出：{fault.id}（{fault.kind}）：{need.value}：{why[need]}",
+                f"cannot be made here: {fault.id} ({fault.kind}) needs {need.value}: {why[need]}",
+            )
+    return replace(scenario, fault=tuple(one for one in scenario.fault if not FAULTS[one.kind].needs & why.keys()))
+
+
+def build(order: Order, equipment: Equipment, desk: Desk, show: Show) -> Stage:
+    scenario, county = order.scenario, order.scenario.county
+    ground: Ground = Loopback(county) if order.loopback else Network(county, equipment.lines, scenario.interval)
     show.step(f"搭建县域网络：{_GROUNDS_ZH[ground.name]}", f"building the county of {ground.name}")
     begin = time.monotonic()
     rungs = ground.build()
     port = _free_port() if order.loopback else COLLECTOR_PORT
-    files.declare(desk, order.scenario, ground, rungs, port)
+    files.declare(desk, scenario, equipment, ground, rungs, port)
     took = time.monotonic() - begin
     show.tell(f"{len(county.townships)} 个乡镇，{took:.2f} 秒", f"{len(county.townships)} townships in {took:.2f} s")
-    return Stage(county, ground, desk, Collector(desk, ground, port))
+    return Stage(county, ground, desk, Collector(desk, ground, port), equipment)
 
 
 _GROUNDS_ZH = {Network.name: "网络命名空间", Loopback.name: "环回地址"}
@@ -94,6 +116,8 @@ def bring_up(stage: Stage, show: Show) -> int:
     stage.collector.init()
     stage.collector.start()
     nodes = list(stage.machines)
+    for site in stage.sites.values():
+        site.equip()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(stage.enrol, nodes))
     # From this thread: a process started by another would end with it.
@@ -110,32 +134,19 @@ def bring_up(stage: Stage, show: Show) -> int:
 
 def _play(order: Order, stage: Stage, since_us: int, show: Show) -> Truth:
     scenario = order.scenario
-    faults = _possible(scenario.fault, stage.ground, show)
     start_us = utc_us() + scenario.warm_up * 1000
-    _file_notices(stage, scenario, faults, start_us, show)
+    _file_notices(stage, scenario, start_us, show)
     (stage.desk.truth / "scenario.toml").write_text(order.file.read_text())
     show.step(f"运行场景：{scenario.name}", f"playing: {scenario.name}")
     if order.seed is not None:
         show.tell(f"随机 kill -9，种子 {order.seed}", f"kill -9 at random, seed {order.seed}")
-    truth = Play(stage, scenario, faults, show, since_us, order.seed).run(start_us)
+    truth = Play(stage, scenario, show, since_us, order.seed).run(start_us)
     truth.save(stage.desk.truth / "truth.json")
     return truth
 
 
-def _possible(faults: Sequence[Fault], ground: Ground, show: Show) -> tuple[Fault, ...]:
-    """Those that can be made on this ground; the others are named."""
-    for fault in faults:
-        if missing := FAULTS[fault.kind].needs - ground.offers:
-            names = ", ".join(sorted(need.value for need in missing))
-            show.tell(
-                f"此处做不出：{fault.id}（{fault.kind}，需要 {names}）",
-                f"cannot be made here: {fault.id} ({fault.kind} needs {names})",
-            )
-    return tuple(fault for fault in faults if FAULTS[fault.kind].needs <= ground.offers)
-
-
-def _file_notices(stage: Stage, scenario: Scenario, faults: Sequence[Fault], start_us: int, show: Show) -> None:
-    text = files.notices(faults, scenario.county, start_us)
+def _file_notices(stage: Stage, scenario: Scenario, start_us: int, show: Show) -> None:
+    text = files.notices(scenario.fault, scenario.county, start_us)
     if text:
         stage.desk.ledger.write_text(text)
         command = stage.collector.command("ledger", "add", str(stage.desk.ledger))
