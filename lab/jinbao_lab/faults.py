@@ -95,7 +95,7 @@ class Kind:
     `row`: where judgement must land when nothing else is broken; empty: nothing is down. `blame`: who is at fault in truth,
     empty where nobody's line is down. `needs`: see Need; `lines`: the lines that must be in userspace. `ups`: the site needs
     mains sense. `stands_in`: while it lasts, the county's probes tell the same as the township's, so that an agent may restart
-    meanwhile without the statement changing.
+    meanwhile without the statement changing. `shows`: whether any probe or sensor tells it from health.
     """
 
     says: Text
@@ -108,6 +108,7 @@ class Kind:
     lines: Callable[[County, str], tuple[str, ...]] = lambda county, place: ()
     ups: bool = False
     stands_in: bool = True
+    shows: bool = True
 
 
 def _township(county: County) -> tuple[str, ...]:
@@ -302,6 +303,8 @@ FAULTS: Mapping[str, Kind] = {
         inject=lambda scene, place: scene.site(place).fill_disk(),
         heal=lambda scene, place: scene.site(place).free_disk(),
         needs=frozenset({Need.BOXES, Need.SMALL_DISK}),
+        stands_in=False,  # what waits in memory would die with the agent
+        shows=False,
     ),
     "policy_drop": _breaks(
         Text("乡镇网关丢弃去往县中心的报文", "the township's gateway drops what goes to the county"),
@@ -310,6 +313,7 @@ FAULTS: Mapping[str, Kind] = {
         row="18b",
         blame="township",
         needs=_BOXES,
+        stands_in=False,
     ),
     "policy_prohibit": _breaks(
         Text("乡镇网关以 ICMP 3/13 拒绝去往县中心的报文", "the township's gateway prohibits the way to the county (ICMP 3/13)"),
@@ -318,6 +322,7 @@ FAULTS: Mapping[str, Kind] = {
         row="18b",
         blame="township",
         needs=_BOXES,
+        stands_in=False,
     ),
     "app_barred": _breaks(
         Text("乡镇网关丢弃去往业务服务器的报文", "the township's gateway drops what goes to the server"),
@@ -352,6 +357,7 @@ FAULTS: Mapping[str, Kind] = {
         row="18b",
         blame="carrier",
         needs=_BOXES,
+        stands_in=False,
     ),
     "loss_up": _spoils(
         Text("线路上行全部丢包", "everything towards the county is lost"),
@@ -489,6 +495,7 @@ FAULTS: Mapping[str, Kind] = {
         places=_county,
         inject=lambda scene, _: scene.collector.crash(),
         heal=lambda scene, _: scene.collector.restart(),
+        shows=False,
     ),
     "server_stop": Kind(
         says=Text("业务服务器停止服务（连接被 RST 拒绝），机器未断电", "the server's process is stopped: connections get RST"),

@@ -41,11 +41,11 @@ def _losable_disk(boxes: bool, _: bool) -> None:
 def _clock(_: bool, set_clock: bool) -> None:
     if not set_clock:
         raise Failed("this machine's clock is only set with --set-clock")
-    if not _may_set_clock(Path("/proc/self")):
+    if not may_set_clock(Path("/proc/self")):
         raise Failed("setting the clock takes CAP_SYS_TIME of the machine itself")
 
 
-def _may_set_clock(process: Path) -> bool:
+def may_set_clock(process: Path) -> bool:
     """Without setting it. A user namespace of our own gives the capability, but not over the machine's clock."""
     mapped = " ".join((process / "uid_map").read_text().split())
     status = dict(row.split(":", 1) for row in (process / "status").read_text().splitlines())

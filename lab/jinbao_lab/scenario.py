@@ -187,7 +187,7 @@ def _undecidable(scenario: Scenario) -> Iterator[tuple[str, str]]:
     """Between two edges on a township lies enough for n = 3, or too little for certain; the latter only within one fault."""
     interval = scenario.interval
     for township in scenario.county.townships:
-        mine = (fault for fault in scenario.fault if township in scenario.county.members(fault.on))
+        mine = (one for one in scenario.fault if FAULTS[one.kind].shows and township in scenario.county.members(one.on))
         edges = sorted((at, fault.id) for fault in mine for span in fault.spans for at in span)
         for (one, first), (two, second) in pairwise(edges):
             never_seen = first == second and 0 < two - one < never_seen_ms(interval)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from jinbao_lab.county import County
-from jinbao_lab.defects import Damage, Dead
+from jinbao_lab.defects import Damage, Dead, Mute
 from jinbao_lab.loopback import Loopback
 from jinbao_lab.orders import Responders
 
@@ -69,3 +69,35 @@ def test_the_loopback_county_is_as_broken_as_its_drawing() -> None:
 def _address(target: str) -> tuple[str, int]:
     host, port = target.split("//")[1].rstrip("/").split(":")
     return host, int(port)
+
+
+def test_a_server_that_hangs_accepts_and_never_answers_until_it_resumes() -> None:
+    responders = Responders("http")
+    port = responders.listen(ADDRESSES[:1])
+    responders.hang(hangs=True)
+    with socket.create_connection((ADDRESSES[0], port), ASK_S) as waiting:
+        waiting.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        with pytest.raises(TimeoutError):
+            waiting.recv(1)
+        responders.hang(hangs=False)
+        with pytest.raises(ConnectionResetError):
+            waiting.recv(1)
+    with socket.create_connection((ADDRESSES[0], port), 30 * ASK_S) as asking:
+        asking.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert asking.recv(12) == b"HTTP/1.1 200"
+    responders.kill()
+
+
+def test_a_mute_hop_is_deaf_on_the_loopback_and_a_mute_server_is_not() -> None:
+    county, damage = County(("01", "05"), frozenset({"olt-1"})), Damage()
+    ground = Loopback(county)
+    rungs = ground.build()
+    assert {rung: answers(*_address(rungs.township["01"][rung])) for rung in ("edge", "core", "app")} == {
+        "edge": False,
+        "core": True,
+        "app": True,
+    }
+    damage.add(Mute("ce"))
+    ground.apply(damage)
+    assert {rung: answers(*_address(rungs.township["01"][rung])) for rung in ("core", "app")} == {"core": False, "app": True}
+    ground.close()
