@@ -15,13 +15,15 @@ COLLECTOR = "collector"
 _AGENT_KILLS, _COLLECTOR_KILLS = 12, 5
 # Dead, started again, and three answers later: nothing may turn meanwhile.
 _CLEAR_MS = 6_000
-_OFF = frozenset({"power_cut", "agent_crash"})
+_OFF = frozenset({"power_cut", "power_cut_disk", "agent_crash", "agent_reboot", "county_agent_crash"})
+_DOWN = frozenset({"collector_dead"})
 
 
 def kills(scenario: Scenario, seed: int) -> list[tuple[int, str]]:
     """(milliseconds after the warm-up, what is killed), in order."""
     chance = random.Random(seed)
-    found = [(chance.randrange(scenario.duration), COLLECTOR) for _ in range(_COLLECTOR_KILLS)]
+    lives = [at for at in range(scenario.duration) if not any(_is_near(one, at) for one in scenario.fault if one.kind in _DOWN)]
+    found = [(chance.choice(lives), COLLECTOR) for _ in range(_COLLECTOR_KILLS if lives else 0)]
     agents = [*(f"a{one}" for one in scenario.county.townships), "centre"]
     for _ in range(_AGENT_KILLS):
         agent = chance.choice(agents)
@@ -32,6 +34,10 @@ def kills(scenario: Scenario, seed: int) -> list[tuple[int, str]]:
         if moments:
             found.append((chance.choice(moments) + chance.randrange(100), agent))
     return sorted(found)
+
+
+def _is_near(fault: Fault, at: int) -> bool:
+    return fault.at - _CLEAR_MS < at < fault.end + _CLEAR_MS
 
 
 def _apart(at: int, taken: list[int]) -> bool:
