@@ -51,6 +51,14 @@ def defects_of(name: str) -> tuple[Defect, ...]:
     return tuple(scene.broken)
 
 
+def drawable(name: str) -> bool:
+    """Whether a fault is lines and devices alone, so that the drawing tells what it does."""
+    try:
+        return bool(defects_of(name))
+    except AttributeError:
+        return False
+
+
 def main(names: Iterable[str]) -> None:
     box.settle()
     lines = [COUNTY.wire(f"p{one}").name for one in COUNTY.townships]

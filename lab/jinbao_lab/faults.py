@@ -312,7 +312,6 @@ FAULTS: Mapping[str, Kind] = {
         lambda _, place: [Barred(f"g{place}", _SERVERS)],
         row="18b",
         blame="township",
-        needs=_BOXES,
         stands_in=False,
     ),
     "policy_prohibit": _breaks(
@@ -330,7 +329,6 @@ FAULTS: Mapping[str, Kind] = {
         lambda county, place: [Barred(f"g{place}", f"{county.address('app')}/32")],
         row="18",
         blame="township",
-        needs=_BOXES,
     ),
     "app_refused_here": _breaks(
         Text("乡镇网关冒充业务服务器并拒绝连接（RST）", "the township's gateway answers in the server's name, with RST"),
@@ -356,7 +354,6 @@ FAULTS: Mapping[str, Kind] = {
         lambda county, place: [Barred(county.group(place), f"{county.address(f'a{place}')}/32")],
         row="18b",
         blame="carrier",
-        needs=_BOXES,
         stands_in=False,
     ),
     "loss_up": _spoils(

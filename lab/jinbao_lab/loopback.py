@@ -23,9 +23,9 @@ class Loopback:
 
     def __init__(self, county: County) -> None:
         self.county = county
-        # address -> (who asks, what answers)
-        self._rungs: dict[str, tuple[str, str]] = {}
-        self._servers: dict[str, tuple[str, str]] = {}
+        # address on the loopback -> (who asks, what answers, its address in the drawing)
+        self._rungs: dict[str, tuple[str, str, str]] = {}
+        self._servers: dict[str, tuple[str, str, str]] = {}
         self._drawing = Drawing(county)
         self._app: Responders | None = None
         self._devices: Responders | None = None
@@ -49,9 +49,9 @@ class Loopback:
 
     def _addresses(self, asker: str, net: int, rungs: dict[str, tuple[str, str]]) -> dict[str, str]:
         found = {}
-        for name, (node, _) in rungs.items():
+        for name, (node, address) in rungs.items():
             found[name] = f"127.{net}.{1 + _ORDER.index(name)}.1"
-            (self._servers if name == "app" else self._rungs)[found[name]] = asker, node
+            (self._servers if name == "app" else self._rungs)[found[name]] = asker, node, address
         return found
 
     def _targets(self, rungs: dict[str, str], port: int) -> dict[str, str]:
@@ -68,9 +68,9 @@ class Loopback:
         """A device's rung stands for its ping, though it is asked by TCP."""
         ping, connect = self._drawing.ping, self._drawing.connect
         if self._devices:
-            self._devices.set_deaf([to for to, who in self._rungs.items() if ping(*who, to) is Answer.LOST])
+            self._devices.set_deaf([to for to, who in self._rungs.items() if ping(*who) is Answer.LOST])
         if self._app:
-            self._app.set_deaf([to for to, who in self._servers.items() if connect(*who, to) is Answer.LOST])
+            self._app.set_deaf([to for to, who in self._servers.items() if connect(*who) is Answer.LOST])
 
     def at(self, node: str, command: Sequence[str]) -> list[str]:
         return list(command)

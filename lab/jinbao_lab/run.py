@@ -4,7 +4,7 @@ import json
 import shutil
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from jinbao_lab.ground import Ground
 from jinbao_lab.loopback import Loopback
 from jinbao_lab.namespaces import Network
 from jinbao_lab.play import Play, utc_us
-from jinbao_lab.scenario import Scenario
+from jinbao_lab.scenario import Fault, Scenario
 from jinbao_lab.scene import Collector, Stage
 from jinbao_lab.score import Score, score
 from jinbao_lab.show import Show
@@ -79,13 +79,21 @@ def lacking(kinds: Iterable[str], order: Order) -> dict[Need, str]:
 
 def possible(scenario: Scenario, why: Mapping[Need, str], show: Show) -> Scenario:
     """The scenario with those of its faults that can be made here; the others are named."""
-    for fault in scenario.fault:
-        for need in sorted(FAULTS[fault.kind].needs & why.keys(), key=lambda need: need.value):
-            show.tell(
-                f"此处做不出：{fault.id}（{fault.kind}）：{need.value}：{why[need]}",
-                f"cannot be made here: {fault.id} ({fault.kind}) needs {need.value}: {why[need]}",
-            )
-    return replace(scenario, fault=tuple(one for one in scenario.fault if not FAULTS[one.kind].needs & why.keys()))
+    left_out = [fault for fault in scenario.fault if FAULTS[fault.kind].needs & why.keys()]
+    for fault in left_out:
+        need = next(need for need in Need if need in FAULTS[fault.kind].needs & why.keys())
+        show.tell(
+            f"此处做不出：{fault.id}（{fault.kind}）：{need.value}：{why[need]}",
+            f"cannot be made here: {fault.id} ({fault.kind}) needs {need.value}: {why[need]}",
+        )
+    return replace(scenario, fault=tuple(_without(scenario, one, left_out) for one in scenario.fault if one not in left_out))
+
+
+def _without(scenario: Scenario, fault: Fault, left_out: Collection[Fault]) -> Fault:
+    """The author's word on its rows was for all of the faults together."""
+    mine = set(scenario.county.members(fault.on))
+    touched = (one for one in left_out if one.at <= fault.end and fault.at <= one.end)
+    return replace(fault, rows=None) if any(mine.intersection(scenario.county.members(one.on)) for one in touched) else fault
 
 
 def build(order: Order, equipment: Equipment, desk: Desk, show: Show) -> Stage:

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 import compare_ground
-from compare_ground import defects_of
+from compare_ground import defects_of, drawable
 from jinbao_config.links import read_links
 from jinbao_lab.box import NoBox, check
 from jinbao_lab.county import TOWNSHIPS, County
@@ -68,16 +68,7 @@ def test_the_townships_are_those_of_the_worked_example() -> None:
     assert {(link.code, link.name) for link in links.link} == set(TOWNSHIPS.values())
 
 
-def only_breaks(kind: str) -> bool:
-    """Whether a fault is nothing but lines and devices."""
-    try:
-        defects_of(kind)
-    except AttributeError:
-        return False
-    return True
-
-
-BREAKING = [name for name in FAULTS if only_breaks(name)]
+BREAKING = [name for name in FAULTS if drawable(name)]
 SPOILING = [name for name in BREAKING if Need.LINE in FAULTS[name].needs]
 
 

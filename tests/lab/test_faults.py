@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from compare_ground import COUNTY, defects_of
+from compare_ground import COUNTY, defects_of, drawable
 from jinbao_lab.defects import Answer, Cut, Dead, Drawing
 from jinbao_lab.faults import FAULTS, Need
 from jinbao_lab.scenario import ROWS, read_scenario
@@ -20,14 +20,6 @@ TABLE = [
 ]
 WORDS = {Answer.LOST: "`{}`", Answer.REFUSED: "`{}` refused", Answer.SOME: "some of `{}`"}
 Ask = Callable[[str, str, str], Answer]
-
-
-def drawable(name: str) -> bool:
-    """Whether a fault is lines and devices alone, so that the drawing tells its signature."""
-    try:
-        return bool(defects_of(name))
-    except AttributeError:
-        return False
 
 
 def test_the_reference_names_every_fault_once_in_the_table_s_order() -> None:
