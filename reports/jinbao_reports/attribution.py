@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,12 @@ from jinbao_reports.stated import NOTHING_STATED, Stated
 from jinbao_reports.table import Everywhere, Observation, Sight, cut_beyond_cpe, decide
 
 _SIGHTS = (Sight.DOWN, Sight.UP, Sight.UNSEEN)
-_NOT_EDGES = ("heartbeat", "clock_step")
+_EVENT_ROWS: Mapping[str, frozenset[str]] = {
+    **dict.fromkeys(("mains_off", "mains_on"), frozenset({"5", "8"})),
+    **dict.fromkeys(("start", "boot", "stop"), frozenset({"6", "7"})),
+    **dict.fromkeys(("los_on", "los_off"), frozenset()),
+}
+"""The township's events that are exact edges, with the rows that begin or end there; heartbeat and clock_step are none."""
 TOWNSHIP_RUNGS = ("nic", "lan", "cpe", "edge", "core", "app")
 COUNTY_LINK_RUNGS = ("cpe", "app")
 _BEYOND_CE = ("carrier", "county_cpe", "county_app")
@@ -113,7 +118,7 @@ class Attribution:
         if granted != self.grace:
             self.grace = granted
             found = self._decided()
-        return smooth(found, tuple(sorted(self._edges())), self.county.n * self._longest_interval)
+        return smooth(found, self._edges(), self.county.n * self._longest_interval)
 
     @property
     def suspect(self) -> bool:
@@ -121,13 +126,22 @@ class Attribution:
         rung = self.county.measured.rung
         return any(start <= at < end for (start, end), key in self.pieces for at in rung(*key).suspect)
 
-    def _edges(self) -> set[int]:
-        events = {
-            event.at_us // 1000
-            for event in self.county.measured.events
-            if event.link in (self.outage.link, ALL_LINKS) and event.event not in _NOT_EDGES
-        }
-        return events | set(self.stated.edges()) | {edge for span in self.grace for edge in span}
+    def _edges(self) -> dict[int, frozenset[str]]:
+        """Every exact instant of the ledger, of this link's events and of the county's, with the rows it bounds (R4.2)."""
+        edges: dict[int, frozenset[str]] = {}
+        for instant, rows in (
+            *self._event_edges(),
+            *self.stated.edges(),
+            *((at, frozenset({"8"})) for at in chain(*self.grace)),
+        ):
+            edges[instant] = edges.get(instant, frozenset()) | rows
+        return edges
+
+    def _event_edges(self) -> Iterator[tuple[int, frozenset[str]]]:
+        for event in self.county.measured.events:
+            if event.link in (self.outage.link, ALL_LINKS) and event.event in _EVENT_ROWS:
+                own = event.link == self.outage.link
+                yield self.life.begun(event), _EVENT_ROWS[event.event] if own else frozenset()
 
     def _cuts(self) -> Iterator[Span]:
         """At every sample of the series that gave the state, and at every exact instant (R4.1)."""

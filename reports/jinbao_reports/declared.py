@@ -54,7 +54,7 @@ class Declared:
 
     def _cut(self, link: str, span: Span) -> Iterator[Span]:
         """At the exact instants of the ledger, as samples would be (R4.1)."""
-        inside = {edge for edge in self.stated[link].edges() if span[0] < edge < span[1]}
+        inside = {edge for edge, _ in self.stated[link].edges() if span[0] < edge < span[1]}
         yield from pairwise(sorted({*span, *inside}))
 
     def quality(self, link: str, spans: Spans) -> Quality:

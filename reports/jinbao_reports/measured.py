@@ -10,7 +10,7 @@ from jinbao_agent.sample import Event
 from jinbao_collector.series import Ints, Series
 from jinbao_collector.store import Reader, SeriesKey
 from jinbao_config.links import ALL_LINKS, COUNTY_SITE_TARGETS, TOWNSHIP_TARGETS, Links
-from jinbao_reports.clock_steps import restamp, steps_of
+from jinbao_reports.clock_steps import restamp, restamp_events, steps_of
 from jinbao_reports.interval import FOREVER, Span, Spans, merge
 from jinbao_reports.profiles import OutageRule
 from jinbao_reports.timeline import Bools, Results, Timeline, hysteresis, is_refusal, results, sent, windows
@@ -124,7 +124,10 @@ class AgentLife:
         return old is not None and any(event.event == "stop" and event.boot == old for event in self.events)
 
     def periods(self, begin: str, end: str) -> Spans:
-        """Spans between two kinds of event; one never ended ends at the first record of another boot (R9)."""
+        """Spans between two kinds of event; one never ended ends at the first record of another boot (R9).
+
+        Each begins when what its first event tells may have happened first.
+        """
         spans: list[Span] = []
         opened: int | None = None
         resets = sorted((event for event in self.events if event.event in (begin, end)), key=lambda event: event.at_us)
@@ -138,11 +141,24 @@ class AgentLife:
                 if opened is not None and lost <= at:
                     spans.append((opened, lost))
                     opened = None
-                opened = at if opened is None else opened
+                opened = self.begun(event) if opened is None else opened
                 lost = self._other_boot_after(event)
         if opened is not None:
             spans.append((opened, lost))
         return merge(spans)
+
+    def begun(self, event: Event) -> int:
+        """The instant of an event, milliseconds. Of a mains_off: when the mains may have gone first, for until it was told a
+        dead cpe looked like the carrier's: `within_ms` before; for the first word of a life, with its start if that was just
+        before (docs/agent.md)."""
+        at = event.at_us // 1000
+        if event.event != "mains_off":
+            return at
+        within = event.number("within_ms")
+        if within is not None:
+            return at - within
+        starts = (one.at_us // 1000 for one in self.events if one.event == "start" and one.boot == event.boot)
+        return max((start for start in starts if at - self.interval <= start <= at), default=at)
 
     def _other_boot_after(self, event: Event) -> int:
         later = [boot.first for boot in self.boots if boot.name not in ("", event.boot) and boot.first > event.at_us // 1000]
@@ -166,7 +182,8 @@ class Measured:
 
     @cached_property
     def events(self) -> tuple[Event, ...]:
-        return self.source.events(*self.window)
+        """On the right clock."""
+        return restamp_events(self.source.events(*self.window))
 
     def rung(self, link: str, vantage: str, target: str, *, service: bool | None = None) -> Rung:
         """One series prepared. `service`: a refusal is a failure, as on the service timeline; by default so for `app`."""

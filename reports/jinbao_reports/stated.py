@@ -33,11 +33,15 @@ class Stated:
     def excluded(self) -> Spans:
         return union(*(exclusion.applied for exclusion in self.exclusions))
 
-    def edges(self) -> Iterator[int]:
-        """The exact instants at which a statement begins or ends."""
-        for spans in (self.excluded, self.power_notices, self.server_notices, tuple(span_of(entry) for entry in self.causes)):
-            for span in spans:
-                yield from span
+    def edges(self) -> Iterator[tuple[int, frozenset[str]]]:
+        """The exact instants at which a statement begins or ends, with the rows of the decision table that it bounds."""
+        for spans, rows in (
+            (self.excluded, {"4"}),
+            (self.power_notices, {"6", "7"}),
+            (self.server_notices, {"16", "17"}),
+            (tuple(span_of(entry) for entry in self.causes), set[str]()),  # acts after smoothing
+        ):
+            yield from ((edge, frozenset(rows)) for span in spans for edge in span)
 
 
 NOTHING_STATED = Stated()

@@ -299,7 +299,12 @@ def verdict_of(row: Row, link: Link, contract: Contract, *, service: bool = Fals
 
 
 def party_of(cause: str, link: Link) -> str:
-    return link.cpe_owner if cause == "CPE_FAULT" else _PARTY.get(cause, "unknown")
+    return link.cpe_owner if cause == "CPE_FAULT" else usual_party(cause)
+
+
+def usual_party(cause: str) -> str:
+    """Whoever owns the 光猫."""
+    return "carrier" if cause == "CPE_FAULT" else _PARTY.get(cause, "unknown")
 
 
 def class_of(cause: str, link: Link, contract: Contract) -> str:

@@ -235,6 +235,28 @@ def test_a_second_mains_off_does_not_excuse_what_lay_between(tmp_path: Path, cap
     assert county.compute(capsys, "2021-04-10").rows() == [("10", "CPE_FAULT", "counted")]
 
 
+@pytest.mark.parametrize(
+    ("detail", "rows"),
+    [("within_ms=5000", ["5"]), ("within_ms=2000", ["9b", "5"]), ("", ["9b", "5"])],
+)
+def test_a_power_cut_is_one_from_when_the_mains_may_have_gone_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], detail: str, rows: list[str]
+) -> None:
+    """The UPS is asked every few seconds; what fails before it has told must not look like the carrier's."""
+    off = ("2021-04-10 10:00:04", "mains_off", {"detail": detail})
+    seen = Seen("lan cpe edge core app", "cpe app", events=(off, ("2021-04-10 10:06", "mains_on", {})))
+    assert [row for row, _, _ in drawn(seen, tmp_path).compute(capsys, "2021-04-10").rows()] == rows
+
+
+def test_the_first_word_of_a_life_on_the_mains_holds_from_its_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    seen = Seen(
+        "lan cpe edge core app",
+        "cpe app",
+        events=(("2021-04-10 09:59:58", "start", {}), ("2021-04-10 10:00:03", "mains_off", {})),
+    )
+    assert drawn(seen, tmp_path).compute(capsys, "2021-04-10").rows() == [("5", "POWER_TOWNSHIP", "not_carrier")]
+
+
 def test_a_clean_stop_counts_even_where_samples_name_no_boot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     county = drawn(Seen(county="cpe app", silent_agent="b2", events=REBOOT), tmp_path)
     county.samples = [row.replace(",b1,", ",,").replace(",b2,", ",,") for row in county.samples]
