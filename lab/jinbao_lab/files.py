@@ -71,8 +71,8 @@ class Desk:
 def declare(desk: Desk, scenario: Scenario, equipment: Equipment, ground: Ground, rungs: Rungs, port: int) -> None:
     """Writes every file but the ledger."""
     county = scenario.county
-    desk.links.write_text("\n".join(_links(scenario, equipment, rungs)))
-    desk.contract.write_text(_contract(scenario))
+    desk.links.write_text(links_toml(scenario, equipment, rungs))
+    desk.contract.write_text(contract_toml(scenario))
     desk.collector.write_text(_collector(desk, ground, port))
     for township in county.townships:
         link = f'link = "{county.code(township)}"\n'
@@ -86,6 +86,10 @@ def _text(value: str) -> str:
 
 def _inline(table: Mapping[str, str]) -> str:
     return "{ " + ", ".join(f"{name} = {_text(value)}" for name, value in table.items()) + " }"
+
+
+def links_toml(scenario: Scenario, equipment: Equipment, rungs: Rungs) -> str:
+    return "\n".join(_links(scenario, equipment, rungs))
 
 
 def _links(scenario: Scenario, equipment: Equipment, rungs: Rungs) -> Iterator[str]:
@@ -107,7 +111,7 @@ def _links(scenario: Scenario, equipment: Equipment, rungs: Rungs) -> Iterator[s
         yield f"county_targets = {_inline(seen_from_county)}\n"
 
 
-def _contract(scenario: Scenario) -> str:
+def contract_toml(scenario: Scenario) -> str:
     # An answer within 0.8 T counts, so that a probe cannot be answered by the healing of a later period. The grace is short
     # enough to end before the next fault of a scenario.
     return f"""schema = "jinbao.contract/1"

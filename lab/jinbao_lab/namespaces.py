@@ -47,12 +47,7 @@ class Network:
     def build(self) -> Rungs:
         self._wire_up()
         self.start_app()
-        county = self.county
-        return Rungs(
-            county={name: address for name, (_, address) in county.county_rungs().items()},
-            township={one: {"nic": "nic:eth0", **_targets(county.rungs_from_township(one))} for one in county.townships},
-            from_county={one: _targets(county.rungs_from_county(one)) for one in county.townships},
-        )
+        return rungs_of(self.county)
 
     def _wire_up(self) -> None:
         county = self.county
@@ -168,6 +163,15 @@ def _steps(defects: Iterable[Defect], verb: str) -> Iterator[tuple[str, str]]:
             yield one.node, f"route {verb} {one.verb} {one.network}"
         elif isinstance(one, Impostor):
             yield one.node, f"address {verb} {one.address}/32 dev lo"
+
+
+def rungs_of(county: County) -> Rungs:
+    """Every rung by its address."""
+    return Rungs(
+        county={name: address for name, (_, address) in county.county_rungs().items()},
+        township={one: {"nic": "nic:eth0", **_targets(county.rungs_from_township(one))} for one in county.townships},
+        from_county={one: _targets(county.rungs_from_county(one)) for one in county.townships},
+    )
 
 
 def _targets(rungs: dict[str, tuple[str, str]]) -> dict[str, str]:
