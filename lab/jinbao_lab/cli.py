@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--torture", choices=("kill",), help="kill -9 of collector and agents at random moments")
     one.add_argument("--seed", type=int, help="of the torture; chosen and printed if absent")
     one.add_argument("--loopback", action="store_true", help="no namespaces, as where they cannot be made")
+    one.add_argument("--set-clock", action="store_true", help="faults may set this machine's clock (real root)")
     one.set_defaults(act=_run)
     hand = commands.add_parser("up", help="搭建并手动操作 · build the county and break it by hand")
     hand.add_argument("--out", type=Path, default=Path("out/lab"))
@@ -90,7 +91,7 @@ def _run(asked: argparse.Namespace, show: Show) -> int:
     seed = None
     if asked.torture:
         seed = random.randrange(10**6) if asked.seed is None else asked.seed
-    order = run.Order(scenario, file.resolve(), asked.out, asked.loopback, seed)
+    order = run.Order(scenario, file.resolve(), asked.out, asked.loopback, seed, asked.set_clock)
     result = run.run(order, show, (lambda stage: byhand.play(stage, show)) if asked.keep else (lambda stage: None))
     return DONE if result.right else MISSED
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from jinbao_lab.county import Damage
+from jinbao_lab.defects import Damage
 
 CENTRE = "centre"
 APP_PORT = 8080
@@ -44,5 +44,8 @@ class Ground(Protocol):
 
     def stop_app(self) -> None:
         """Returns when its port is closed; its machine stays on."""
+
+    def hang_app(self, *, hangs: bool) -> None:
+        """It accepts and never answers, or answers again."""
 
     def close(self) -> None: ...

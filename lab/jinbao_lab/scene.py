@@ -12,11 +12,15 @@ from dataclasses import dataclass, field
 
 from jinbao_lab import processes
 from jinbao_lab.box import network_of
-from jinbao_lab.county import County, Damage
+from jinbao_lab.county import County
+from jinbao_lab.defects import Damage, Defect
+from jinbao_lab.equipment import Equipment, node_of, place_of
+from jinbao_lab.faults import Need
 from jinbao_lab.files import Desk
 from jinbao_lab.ground import CENTRE, Ground
 from jinbao_lab.machine import Machine
 from jinbao_lab.processes import program
+from jinbao_lab.site import Site, disk_for
 
 COLLECTOR, AGENT = program("jinbao_collector.cli"), program("jinbao_agent.cli")
 _READY_S = 30
@@ -33,6 +37,12 @@ class App:
 
     def start(self) -> None:
         self.ground.start_app()
+
+    def hang(self) -> None:
+        self.ground.hang_app(hangs=True)
+
+    def resume(self) -> None:
+        self.ground.hang_app(hangs=False)
 
 
 @dataclass
@@ -102,29 +112,45 @@ class Stage:
     ground: Ground
     desk: Desk
     collector: Collector
+    equipment: Equipment
     app: App = field(init=False)
     machines: dict[str, Machine] = field(init=False)
+    sites: dict[str, Site] = field(init=False)
     _damage: Damage = field(default_factory=Damage)
+    _clock_ahead_ms: int = 0
 
     def __post_init__(self) -> None:
         self.app = App(self.ground)
         self.machines = {node: self._machine(node) for node in (*(f"a{one}" for one in self.county.townships), CENTRE)}
+        self.sites = {node: self._site(machine) for node, machine in self.machines.items()}
 
     def _machine(self, node: str) -> Machine:
         command = [*AGENT, "--config", str(self.desk.agent(node)), "run"]
         boot_file = self.desk.agent_data(f"{node}.boot_id")
-        return Machine(self.ground, node, boot_file, command, self.desk.log(f"agent-{node}"))
+        foreign = tuple(self.desk.agent_data(node_of(place)) for place in self.equipment.disks if place != place_of(node))
+        return Machine(self.ground, node, boot_file, command, self.desk.log(f"agent-{node}"), foreign)
 
-    def site(self, township: str) -> Machine:
-        return self.machines[f"a{township}"]
+    def _site(self, machine: Machine) -> Site:
+        senses = place_of(machine.node) in self.equipment.sensed
+        return Site(self.ground, machine, senses, disk_for(self.desk, machine.node, self.equipment))
 
-    def damage(self, wires: Iterable[str] = (), nodes: Iterable[str] = ()) -> None:
-        self._damage.add(wires, nodes)
+    def site(self, place: str) -> Site:
+        return self.sites[node_of(place)]
+
+    def damage(self, *defects: Defect) -> None:
+        self._damage.add(*defects)
         self.ground.apply(self._damage)
 
-    def repair(self, wires: Iterable[str] = (), nodes: Iterable[str] = ()) -> None:
-        self._damage.remove(wires, nodes)
+    def repair(self, *defects: Defect) -> None:
+        self._damage.remove(*defects)
         self.ground.apply(self._damage)
+
+    def step_clock(self, milliseconds: int) -> None:
+        """Sets this machine's clock. Raises processes.Failed without leave, PermissionError where that takes more rights."""
+        if Need.CLOCK in self.equipment.lacking:
+            raise processes.Failed("this machine's clock is only set with --set-clock")
+        time.clock_settime_ns(time.CLOCK_REALTIME, time.clock_gettime_ns(time.CLOCK_REALTIME) + milliseconds * 10**6)
+        self._clock_ahead_ms += milliseconds
 
     def enrol(self, node: str) -> None:
         """Boots a machine and makes its agent known to the collector, as a person would."""
@@ -134,3 +160,11 @@ class Stage:
         self.machines[node].boot()
         words = [*AGENT, "--config", str(self.desk.agent(node)), "enrol", code]
         processes.run(self.machines[node].within(words), self.desk.log(f"agent-{node}"))
+
+    def close(self) -> None:
+        """After the agents: takes everything away, and leaves the clock as it was found."""
+        if self._clock_ahead_ms:
+            self.step_clock(-self._clock_ahead_ms)
+        for site in self.sites.values():
+            site.close()
+        self.ground.close()

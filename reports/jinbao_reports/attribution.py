@@ -14,7 +14,7 @@ from jinbao_config.contract import Contract
 from jinbao_config.links import ALL_LINKS, COUNTY_SITE_TARGETS, Link
 from jinbao_config.units import DAY_MS
 from jinbao_reports.interval import Span, Spans, intersect, merge
-from jinbao_reports.measured import Measured, Rung
+from jinbao_reports.measured import Measured, Rung, begun_ms
 from jinbao_reports.quality import Quality, quality
 from jinbao_reports.smoothing import Look, Slice, smooth
 from jinbao_reports.state import LinkState, Outage
@@ -139,7 +139,7 @@ class Attribution:
 
     def _edges(self) -> set[int]:
         events = {
-            event.at_us // 1000
+            begun_ms(event)
             for event in self.county.measured.events
             if event.link in (self.outage.link, ALL_LINKS) and event.event not in _NOT_EDGES
         }

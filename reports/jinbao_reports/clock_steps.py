@@ -1,24 +1,27 @@
-"""Clock steps undone: samples re-stamped through the monotonic clock of their boot (judgement R1.5)."""
+"""Clock steps undone: samples and events re-stamped through the monotonic clock of their boot (judgement R1.5)."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from jinbao_agent.sample import Event
-from jinbao_collector.series import NONE, Series
+from jinbao_collector.series import NONE, Ints, Series
 
 SUSPECT_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Step:
-    """The wall clock of a boot jumped by delta_ms at mono_us; `synced`: it was right afterwards, else it was right before."""
+    """The wall clock of a boot jumped by delta_ms; it was seen to have at mono_us, when it showed at_us. `synced`: it was right
+    afterwards, else it was right before."""
 
     mono_us: int
     delta_ms: int
     synced: bool
     boot: str
+    at_us: int
 
 
 def steps_of(events: Iterable[Event], link: str, vantage: str) -> tuple[Step, ...]:
@@ -29,7 +32,7 @@ def steps_of(events: Iterable[Event], link: str, vantage: str) -> tuple[Step, ..
             continue
         delta, mono = event.number("delta_ms"), event.number("mono_ns")
         if delta is not None and mono is not None and event.boot:
-            found.append(Step(mono // 1000, delta, event.fact("synced") == "1", event.boot))
+            found.append(Step(mono // 1000, delta, event.fact("synced") == "1", event.boot, event.at_us))
     return tuple(sorted(set(found)))
 
 
@@ -46,7 +49,8 @@ def restamp(series: Series, steps: tuple[Step, ...]) -> tuple[Series, frozenset[
         if step.boot not in series.boots:
             continue
         of_boot = (series.boot == series.boots.index(step.boot)) & (series.mono != NONE)
-        before, after = of_boot & (series.mono < step.mono_us), of_boot & (series.mono >= step.mono_us)
+        moment = _moment(series, of_boot, step)
+        before, after = of_boot & (series.mono < moment), of_boot & (series.mono >= moment)
         wrong, right = (before, after) if step.synced else (after, before)
         if not wrong.any():
             continue
@@ -64,3 +68,48 @@ def restamp(series: Series, steps: tuple[Step, ...]) -> tuple[Series, frozenset[
     moved = replace(series, at=at)
     order = np.lexsort((series.seq, series.boot, at))
     return moved.take(order), frozenset(at[suspect].tolist())
+
+
+def _moment(series: Series, of_boot: "np.ndarray[tuple[int], np.dtype[np.bool_]]", step: Step) -> int:
+    """When the clock jumped, microseconds of mono: the agent sees it a little later than it happens, and a sample sent in
+    between shows the jump already. As an anchor it would move all others."""
+    earlier = np.flatnonzero(of_boot & (series.mono < step.mono_us))
+    if len(earlier) < 2:
+        return step.mono_us
+    last, one_before = earlier[np.argsort(series.mono[earlier], kind="stable")[[-1, -2]]].tolist()
+    ahead: Ints = series.at * 1000 - series.mono
+    jump_us = int(ahead[last] - ahead[one_before])
+    shows_it = 2 * abs(jump_us - step.delta_ms * 1000) < abs(step.delta_ms) * 1000
+    return int(series.mono[last]) if shows_it else step.mono_us
+
+
+def restamp_events(events: Sequence[Event]) -> tuple[Event, ...]:
+    """Events on the right clock, in order of time. The anchor is the clock_step's own record of both clocks."""
+    if not any(event.event == "clock_step" for event in events):
+        return tuple(events)
+    voices: defaultdict[tuple[str, str], list[Event]] = defaultdict(list)
+    for event in events:
+        voices[event.link, event.vantage].append(event)
+    told = [event for voice, mine in voices.items() for event in _on_right_clock(mine, steps_of(mine, *voice))]
+    return tuple(sorted(told, key=lambda one: (one.at_us, one.link, one.vantage, one.event, one.boot, one.detail)))
+
+
+def _on_right_clock(events: list[Event], steps: tuple[Step, ...]) -> list[Event]:
+    at = [event.at_us for event in events]
+    monos = [(event.number("mono_ns") or NONE) // 1000 for event in events]
+    shown = {step: step.at_us for step in steps}
+    on_one_clock: set[str] = set()  # boots of which all later records were moved to the clock before a step
+    for step in steps:
+        anchor = shown[step]
+        if not step.synced and step.boot not in on_one_clock:
+            anchor -= step.delta_ms * 1000
+            on_one_clock.add(step.boot)
+
+        def is_wrong(boot: str, mono_us: int, step: Step = step) -> bool:
+            return boot == step.boot and mono_us > 0 and (mono_us < step.mono_us) == step.synced
+
+        for place, (event, mono_us) in enumerate(zip(events, monos, strict=True)):
+            if is_wrong(event.boot, mono_us):
+                at[place] = anchor + mono_us - step.mono_us
+        shown |= {other: anchor + other.mono_us - step.mono_us for other in steps if is_wrong(other.boot, other.mono_us)}
+    return [replace(event, at_us=at_us) for event, at_us in zip(events, at, strict=True)]

@@ -11,7 +11,7 @@ from jinbao_agent.sample import Event
 from jinbao_collector.series import Ints, Series
 from jinbao_collector.store import Reader, SeriesKey
 from jinbao_config.links import ALL_LINKS, COUNTY_SITE_TARGETS, TOWNSHIP_TARGETS, Links
-from jinbao_reports.clock_steps import restamp, steps_of
+from jinbao_reports.clock_steps import restamp, restamp_events, steps_of
 from jinbao_reports.interval import FOREVER, Span, Spans, merge
 from jinbao_reports.profiles import OutageRule
 from jinbao_reports.timeline import Bools, Results, Timeline, hysteresis, left, results, windows, within
@@ -141,7 +141,10 @@ class AgentLife:
         return old is not None and any(event.event == "stop" and event.boot == old for event in self.events)
 
     def periods(self, begin: str, end: str) -> Spans:
-        """Spans between two kinds of event; one never ended ends at the first record of another boot (R9)."""
+        """Spans between two kinds of event; one never ended ends at the first record of another boot (R9).
+
+        Each begins when what its first event tells may have happened first.
+        """
         spans: list[Span] = []
         opened: int | None = None
         resets = sorted((event for event in self.events if event.event in (begin, end)), key=lambda event: event.at_us)
@@ -155,7 +158,7 @@ class AgentLife:
                 if opened is not None and lost <= at:
                     spans.append((opened, lost))
                     opened = None
-                opened = at if opened is None else opened
+                opened = begun_ms(event) if opened is None else opened
                 lost = self._other_boot_after(event)
         if opened is not None:
             spans.append((opened, lost))
@@ -164,6 +167,13 @@ class AgentLife:
     def _other_boot_after(self, event: Event) -> int:
         later = [boot.first for boot in self.boots if boot.name not in ("", event.boot) and boot.first > event.at_us // 1000]
         return min(later, default=FOREVER[0][1])
+
+
+def begun_ms(event: Event) -> int:
+    """When what an event tells may have begun, milliseconds: a mains_off says how long before it the mains was last seen, and
+    until it was told a dead cpe looked like the carrier's (`within_ms`, docs/agent.md). Others tell of their own instant."""
+    within = event.number("within_ms") if event.event == "mains_off" else None
+    return event.at_us // 1000 - (within or 0)
 
 
 @dataclass(frozen=True)
@@ -186,7 +196,8 @@ class Measured:
 
     @cached_property
     def events(self) -> tuple[Event, ...]:
-        return self.source.events(*self.window)
+        """On the right clock."""
+        return restamp_events(self.source.events(*self.window))
 
     @cached_property
     def _events_of(self) -> Mapping[tuple[str, str], tuple[Event, ...]]:

@@ -1,0 +1,78 @@
+"""A place with power and an agent in it: its machine, its UPS where the mains is sensed, its disk where that must break."""
+
+from dataclasses import dataclass
+
+from jinbao_lab import disk
+from jinbao_lab.disk import Disk, LosableDisk, SmallDisk
+from jinbao_lab.equipment import Equipment, place_of
+from jinbao_lab.faults import Need
+from jinbao_lab.files import UPS_PORT, Desk
+from jinbao_lab.ground import Ground
+from jinbao_lab.machine import Machine
+from jinbao_lab.ups import Ups
+
+
+@dataclass
+class Site:
+    """See faults.Site."""
+
+    ground: Ground
+    machine: Machine
+    senses_mains: bool = False
+    disk: Disk | None = None
+    _ups: Ups | None = None
+
+    def equip(self) -> None:
+        """Before its machine boots for the first time."""
+        if self.disk:
+            self.disk.mount()
+        if self.senses_mains:
+            self._ups = Ups(UPS_PORT, self.ground.at(self.machine.node, ()))
+
+    def power_off(self) -> None:
+        self.machine.power_off()
+        if self.disk:
+            self.disk.power_off()
+
+    def power_on(self) -> None:
+        if self.disk:
+            self.disk.power_on()
+        self.machine.power_on()
+
+    def crash_agent(self) -> None:
+        self.machine.crash_agent()
+
+    def start_agent(self) -> None:
+        self.machine.start_agent()
+
+    def mains(self, *, on: bool) -> None:
+        assert self._ups is not None
+        self._ups.order(status="OL CHRG" if on else "OB DISCHRG")
+
+    def fill_disk(self) -> None:
+        assert self.disk is not None
+        disk.fill(self.disk)
+
+    def free_disk(self) -> None:
+        assert self.disk is not None
+        disk.free(self.disk)
+
+    def lose_writes(self) -> None:
+        assert self.disk is not None
+        self.disk.lose_writes()
+
+    def close(self) -> None:
+        if self._ups:
+            self._ups.kill()
+            self._ups = None
+        if self.disk:
+            disk.put_away(self.disk)
+            self.disk = None
+
+
+def disk_for(desk: Desk, node: str, equipment: Equipment) -> Disk | None:
+    """None: the agent keeps its data with everybody's."""
+    need = equipment.disks.get(place_of(node))
+    if need is Need.LOSABLE_DISK:
+        return LosableDisk(desk.agent_data(node), desk.agent_data(f"{node}.image"))
+    return SmallDisk(desk.agent_data(node)) if need else None
