@@ -9,12 +9,12 @@ may stand around an edge.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 from jinbao_lab import found
 from jinbao_lab.ideal import UNKNOWN, UNTOLD, UP, Ideal, Outage, Piece, Said
-from jinbao_lab.rulebook import Finding
+from jinbao_lab.rulebook import FINDINGS, Finding
 from jinbao_lab.truth import Span, Truth
 
 _LATENESS = 20  # a probe leaves up to this part of T late, measured on a busy machine; two samples are so much further apart
@@ -84,7 +84,8 @@ def _around(pieces: Sequence[Piece], slack: Slack) -> Iterator[Span]:
 
 
 def _is_same_cause(said: Finding, may: Said) -> bool:
-    return any(isinstance(one, Finding) and replace(one, row=said.row) == said for one in may)
+    """Another row of the rule book for it."""
+    return FINDINGS.get(said.row) == said and any(isinstance(one, Finding) and one.cause == said.cause for one in may)
 
 
 def _edges(pieces: Sequence[Piece], slack: Slack) -> Iterator[Span]:
@@ -162,10 +163,11 @@ def faint(ideal: Ideal, told: "found.Found") -> Iterator[Miss]:
 
 
 def unjust(ideal: Ideal, told: "found.Found", blamed: Sequence[Span], slack: Slack) -> Iterator[Miss]:
-    """Counted against the carrier where nothing of his was broken: `blamed` is when something was. Whatever else is so, but
-    for the time within an edge's uncertainty."""
+    """Counted against the carrier where nothing of his was broken: `blamed` is when something was. Whatever else is so, but for
+    what the ledger's instants keep from its neighbour (R4.2)."""
     known = [(since - slack.edge, until + slack.cause) for since, until in blamed]
-    widened = sorted((*known, *_around(ideal.pieces["link"], slack)))
+    stated = [(begin, end) for begin, end in ideal.exact if begin == end]
+    widened = sorted((*known, *_loose(ideal.pieces["link"], stated, slack)))
     for since, until, said in told.told("link"):
         if isinstance(said, Finding) and said.klass == "counted":
             for begin, end in left(since, until, widened):
