@@ -47,6 +47,7 @@ class Agent:
     def __init__(self, config: AgentConfig, rungs: tuple[Rung, ...], home: Home, machine: Machine) -> None:
         """Reads what the last life left behind. Raises OSError."""
         self._config, self._home, self._clock = config, home, machine.clock
+        self._begun_us = self._clock.boottime_us()
         self._boot = read_boot(machine.boot_file)
         self._voice = Voice(voice_of(config), config.vantage, self._boot)
         self._last = read_beat(home.heartbeat)
@@ -108,7 +109,7 @@ class Agent:
         self._supervisor.repeat("forget", self._forget, _FORGET)
         self._supervisor.repeat("upload", lambda: self._send(uploader), timedelta(milliseconds=self._config.collector.every))
         if self._config.mains is not None:
-            sense = MainsSense(self._config.mains, self._voice, self._clock, self._recorder)
+            sense = MainsSense(self._config.mains, self._voice, self._clock, self._recorder, self._begun_us)
             self._supervisor.repeat("mains", sense.poll, timedelta(milliseconds=self._config.mains.every))
         self._recorder.turned = lambda: None if uploader.is_deferred else self._supervisor.hurry("upload")
 
