@@ -30,6 +30,11 @@ class Desk:
         return self.config / "links.toml"
 
     @property
+    def centre_links(self) -> Path:
+        """As the county's agent has it: a site may have its agent there leave rungs out."""
+        return self.config / "links-centre.toml"
+
+    @property
     def contract(self) -> Path:
         return self.config / "contract.toml"
 
@@ -72,6 +77,8 @@ def declare(desk: Desk, scenario: Scenario, equipment: Equipment, ground: Ground
     """Writes every file but the ledger."""
     county = scenario.county
     desk.links.write_text(links_toml(scenario, equipment, rungs))
+    looking_down = rungs.without("app") if scenario.app_unprobed else rungs
+    desk.centre_links.write_text(links_toml(scenario, equipment, looking_down))
     desk.contract.write_text(contract_toml(scenario))
     desk.collector.write_text(_collector(desk, ground, port))
     for township in county.townships:
@@ -98,7 +105,6 @@ def _links(scenario: Scenario, equipment: Equipment, rungs: Rungs) -> Iterator[s
     yield f"targets = {_inline(rungs.county)}"
     yield "mains_sense = true\n" if EVERYWHERE in equipment.sensed else ""
     county = scenario.county
-    county_probes_app = not scenario.app_unprobed
     for township in county.townships:
         yield f"[[link]]\ncode = {_text(county.code(township))}\nname = {_text(county.name(township))}"
         yield f"group = {_text(county.group(township))}"
@@ -107,8 +113,7 @@ def _links(scenario: Scenario, equipment: Equipment, rungs: Rungs) -> Iterator[s
         if township in scenario.battery:
             yield "agent_on_battery = true"
         yield f"targets = {_inline(rungs.township[township])}"
-        seen_from_county = {name: to for name, to in rungs.from_county[township].items() if name != "app" or county_probes_app}
-        yield f"county_targets = {_inline(seen_from_county)}\n"
+        yield f"county_targets = {_inline(rungs.from_county[township])}\n"
 
 
 def contract_toml(scenario: Scenario) -> str:
@@ -162,7 +167,7 @@ def _agent(desk: Desk, node: str, scenario: Scenario, equipment: Equipment, link
     spool = '\n[spool]\nmax = "12MB"\nfloor = "2MB"\n' if place in equipment.disks else ""
     return f"""schema = "jinbao.agent/1"
 vantage = "{"township" if link else "county"}"
-{link}links = "links.toml"
+{link}links = "{(desk.links if link else desk.centre_links).name}"
 data = {_text(str(desk.agent_data(node)))}
 wait = "{scenario.interval}ms"
 batch = "{2 * scenario.interval}ms"

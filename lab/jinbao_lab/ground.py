@@ -18,6 +18,14 @@ class Rungs:
     township: Mapping[str, Mapping[str, str]]
     from_county: Mapping[str, Mapping[str, str]]
 
+    def without(self, rung: str) -> "Rungs":
+        """One rung less on every link, from either end."""
+        township, from_county = (
+            {one: {name: to for name, to in targets.items() if name != rung} for one, targets in side.items()}
+            for side in (self.township, self.from_county)
+        )
+        return Rungs(self.county, township, from_county)
+
 
 class Ground(Protocol):
     @property

@@ -61,7 +61,7 @@ def test_every_fault_on_the_wire_is_found_though_collector_and_agents_are_killed
     assert (result["misses"], result["lost"]) == (0, [])
     kinds = {line["kind"] for line in result["lines"]}
     left_out = {"replies_spoofed"} if "cannot be made here: spoofed" in done.stdout else set()
-    assert kinds | left_out == {"link_cut", "lan_dead", "power_cut", "mains_cut", "replies_spoofed", "cpe_dead"}
+    assert kinds | left_out == {"link_cut", "lan_dead", "power_cut", "mains_cut", "replies_spoofed", "cpe_dead", "server_stop"}
     assert result["acknowledged_batches"] > 0
     assert len(read(out, "statement.json")["links"]) == 8
     assert next(out.glob("*.pdf")).read_bytes().startswith(b"%PDF")
