@@ -129,8 +129,9 @@ class MainsSense:
         return self._turned(known, reading.on, reading.detail, None if last is None else last[1])
 
     def _turned(self, known: Known, on: bool, detail: str, other_us: int | None) -> tuple[Known, list[Event]]:
-        """`other_us`: when this life last saw the other state, on CLOCK_BOOTTIME; the turn lies between then and now. A life that
-        begins without mains never saw it: there was none since it began."""
+        """`other_us`: when this life last saw the other state, on CLOCK_BOOTTIME; the turn lies between then and now.
+
+        A life that begins without mains never saw it: there was none since it began."""
         since_us = self._begun_us if other_us is None and not on else other_us
         bound = "" if since_us is None else f";within_ms={(self._clock.boottime_us() - since_us + 999) // 1000}"
         event = self._voice.mains(on, self._clock, detail + bound)

@@ -109,12 +109,8 @@ def certain(pieces: Sequence[Piece], slack: Slack) -> Iterator[tuple[int, int, S
 
 
 def _open(one: Piece, other: Piece, slack: Slack) -> int:
-    """Around the edge between two pieces; a cause's edge, where the line may be down on both sides.
-
-    Where what may be said only grows or shrinks, the piece with more in it stands for the sampling already.
-    """
-    both_down = "down" in _states(one.may) & _states(other.may)
-    return slack.cause if both_down and not (one.may <= other.may or other.may <= one.may) else slack.edge
+    """Around the edge between two pieces; a cause's edge, where the line may be down on both sides."""
+    return slack.cause if "down" in _states(one.may) & _states(other.may) else slack.edge
 
 
 def _states(may: Said) -> frozenset[str]:
