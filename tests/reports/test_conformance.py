@@ -15,7 +15,7 @@ from jinbao_reports.cli import main
 QUESTIONS = tuple(questions())
 
 
-@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.id)
+@pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: f"{question.topic}:{question.id}")
 def test_our_command_answers(
     question: Question, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
