@@ -4,18 +4,19 @@ A draw is kept only if the truth can still be decided in time by n = 3 samples; 
 knows it for every combination. Nothing is forbidden by name.
 """
 
+import json
 import random
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from jinbao_config.shape import ConfigError
-from jinbao_lab import nature
 from jinbao_lab.county import TOWNSHIPS, County
 from jinbao_lab.defects import Spoilt
 from jinbao_lab.faults import FAULTS, Need
 from jinbao_lab.ideal import UP, Ideal, Piece, ideal
 from jinbao_lab.lives import START_US
 from jinbao_lab.nature import Now
+from jinbao_lab.observer import observer_of
 from jinbao_lab.replay import planned
 from jinbao_lab.rulebook import Finding
 from jinbao_lab.scenario import Fault, Notice, Rhythm, Scenario, check
@@ -135,7 +136,7 @@ def is_decidable(scenario: Scenario) -> bool:
     truth = planned(scenario)
     if any(_is_misdeclared(truth, township) for township in truth.townships):
         return False
-    history = nature.history(truth)
+    history = observer_of(truth).history
     if any(_is_unclear(now) for now in history) or any(map(_hides_a_step, history, history[1:])):
         return False
     return all(_is_clear(one, truth) for one in ideal(truth).values())
@@ -189,3 +190,35 @@ def _inside(pieces: tuple[Piece, ...], truth: Truth) -> Iterator[Piece]:
 def _least(piece: Piece, sides: list[Piece]) -> int:
     cause = any(isinstance(said, Finding) for side in sides for said in side.may)
     return _SHORTEST_CAUSE_US if cause and not piece.may & {UP} else _SHORTEST_US
+
+
+def as_toml(scenario: Scenario) -> str:
+    """scenario.toml, so that it can be played again with `run`."""
+    lines = [
+        f"schema = {_toml(scenario.schema)}",
+        f"name = {_toml(scenario.name)}",
+        f'interval = "{scenario.interval}ms"',
+        f'warm_up = "{scenario.warm_up}ms"',
+        f'duration = "{scenario.duration}ms"',
+        f"townships = {_toml(scenario.townships)}",
+        f"mute = {_toml(scenario.mute)}",
+        f"battery = {_toml(scenario.battery)}",
+        f"app_unprobed = {_toml(scenario.app_unprobed)}",
+    ]
+    return "\n".join([*lines, *(line for fault in scenario.fault for line in _fault_lines(fault))]) + "\n"
+
+
+def _fault_lines(fault: Fault) -> Iterator[str]:
+    yield f"[[fault]]\nid = {_toml(fault.id)}\nkind = {_toml(fault.kind)}\non = {_toml(fault.on)}"
+    yield f'at = "{fault.at}ms"\nfor = "{fault.for_}ms"'
+    if fault.rhythm:
+        yield f'rhythm = {{ down = "{fault.rhythm.down}ms", up = "{fault.rhythm.up}ms" }}'
+    if fault.notice:
+        told = fault.notice
+        notified = "" if told.notified is None else f', notified = "{told.notified}ms"'
+        moments = f'from = "{told.from_}ms", to = "{told.to}ms"{notified}'
+        yield f"notice = {{ kind = {_toml(told.kind)}, type = {_toml(told.type)}, {moments} }}"
+
+
+def _toml(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

@@ -165,7 +165,10 @@ class Diary:
                 if not over:
                     held.boot, held.at_us = ("", 0) if on else (one.boot.name, at_us)
                     yield self._event(
-                        one, "mains_on" if on else "mains_off", at_us, f"status={'OL' if on else 'OB DISCHRG'}{bound}"
+                        one,
+                        "mains_on" if on else "mains_off",
+                        at_us,
+                        f"status={'OL' if on else 'OB DISCHRG'};charge=100{bound}",
                     )
             seen = on, at_us
             at_us += _POLL_US + self.chance.randrange(500, 20_000)

@@ -22,6 +22,7 @@ _INSTALL = "lab"
 _ROUND_TRIP = {"nic": (0, 0), "lan": (300, 80), "cpe": (700, 150), "edge": (1_800, 400), "app": (9_000, 2_500)}
 _OTHER_TRIP = (3_500, 700)
 _COMMIT_US = 30_000
+_SYNS = 2  # of a connection's packets, those whose loss costs it more than the wait
 
 Bools = npt.NDArray[np.bool_]
 
@@ -119,11 +120,21 @@ class Pretender:
         word, rtt = np.zeros(len(sent), np.int64), np.full(len(sent), NONE)
         floor, more = _ROUND_TRIP.get(rung, _OTHER_TRIP)
         healthy = floor + self._noise.exponential(more, len(sent)).astype(np.int64)
-        moments = self._moment(sent)
-        for at in np.unique(moments).tolist():
-            mine = np.flatnonzero(moments == at)
+        alike = self._alike(lane, rung)[self._moment(sent)]
+        for at in np.unique(alike).tolist():
+            mine = np.flatnonzero(alike == at)
             word[mine], rtt[mine] = self._answers(lane, rung, self.history[at], healthy[mine])
         return sent, word, rtt
+
+    def _alike(self, lane: Lane, rung: str) -> Ints:
+        """For each moment of the history the first since when this rung has been answered in the same way."""
+        first, last = [], None
+        for at, now in enumerate(self.history):
+            came = nature.answer(self.county, now, lane.place, lane.vantage, rung)
+            way = came, frozenset(nature.spoilers(self.county, now, lane.place, lane.vantage, rung))
+            first.append(first[-1] if way == last else at)
+            last = way
+        return np.array(first, np.int64)
 
     def _answers(self, lane: Lane, rung: str, now: Now, healthy: Ints) -> tuple[Ints, Ints]:
         """What comes of probes sent in one moment, in order."""
@@ -166,10 +177,8 @@ class Pretender:
         return numbers[self._noise.integers(0, len(numbers), count)]
 
     def _thinned(self, lane: Lane, rung: str, spoilers: Sequence[Spoilt], count: int) -> Bools:
-        """Which are lost: of a ping's flow evenly spread, each way by itself; of connections as it happens."""
+        """Which are lost, evenly spread over the flow, each way by itself. A connection is several packets."""
         fails = np.zeros(count, bool)
-        if rung == "app":
-            return np.asarray(self._noise.random(count) < 0.25, bool)
         ways = [(one, way) for one in spoilers if one.thins for way in range(2 if one.direction == "both" else 1)]
         if not ways:  # no line thins them: the hop itself answers every other one
             return np.asarray(np.arange(count) % 2 == self.chance.randrange(2), bool)
@@ -178,7 +187,7 @@ class Pretender:
         self._owed[key] = {way: before.get(way, 0) for way in ways}
         for way in ways:
             for at in np.flatnonzero(~fails).tolist():
-                owed = self._owed[key][way] + way[0].loss
+                owed = self._owed[key][way] + way[0].loss * (_SYNS if rung == "app" else 1)
                 fails[at] = owed >= 100
                 self._owed[key][way] = owed - 100 * bool(fails[at])
         return fails

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 
 from jinbao_lab.exact import exact_windows
-from jinbao_lab.observer import Observer, Trouble
+from jinbao_lab.observer import Observer, Trouble, observer_of
 from jinbao_lab.possible import Grace, Looks
 from jinbao_lab.rulebook import FINDINGS, ON_BATTERY, Finding
 from jinbao_lab.traces import Traces, traces
@@ -57,7 +57,7 @@ class Ideal:
 
 def ideal(truth: Truth) -> dict[str, Ideal]:
     """By township."""
-    observer = Observer(truth)
+    observer = observer_of(truth)
     return {township: _Link(observer, township).ideal() for township in observer.county.townships}
 
 

@@ -122,9 +122,9 @@ class Agent:
         """Between when a mains_off that is in force ends: with the word of the UPS, or with a new boot's first record."""
         here = self.life(at_us) or [life for life in self.lives if life.since_us <= at_us][-1]
         reboots = [life.since_us for life in self.lives if life.since_us > at_us and life.boot != here.boot]
-        turns = [self._told(at) for at in self.mains_turns() if at > at_us]
-        ends = [(at, at + START_US) for at in reboots[:1]] + [one for one in turns[:1] if one is not None]
-        return min(ends, default=None)
+        told = (self._told(at) for at in self.mains_turns() if self.site(at).mains)
+        turns = [one for one in told if one is not None and one[1] > at_us]
+        return min([(at, at + START_US) for at in reboots[:1]] + turns[:1], default=None)
 
     def _told(self, turn_us: int) -> tuple[int, int] | None:
         """Between when a turn of the mains is told; where no agent lives, by its next life."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import groupby, pairwise
 
 from jinbao_lab import nature
@@ -112,8 +112,8 @@ class Observer:
         if came is not Answer.SOME:
             return Heard(came is Answer.REPLY, recorded)
         spoilers = list(nature.spoilers(self.county, now, place, vantage, rung))
-        # A connection is many packets, and two thinnings fall together as they like: then three in a row may fail.
-        return Heard(None, recorded, wild=rung == "app" or len(spoilers) > 1)
+        # Two thinnings fall together as they like: then three in a row may fail.
+        return Heard(None, recorded, wild=len(spoilers) > 1)
 
     def answer(self, now: Now, place: str, vantage: str, rung: str) -> Answer:
         return nature.answer(self.county, now, place, vantage, rung)
@@ -205,3 +205,9 @@ def _certain(states: Sequence[Known], first: int, last: int) -> Iterator[tuple[i
         down = tuple(at for at in members if states[at] == DOWN)
         if down and not may_be_up:
             yield down
+
+
+@lru_cache(maxsize=2)
+def observer_of(truth: Truth) -> Observer:
+    """Whoever asks next about the same truth has it already."""
+    return Observer(truth)

@@ -27,7 +27,7 @@ from jinbao_lab.files import Desk, contract_toml, links_toml, notices
 from jinbao_lab.generated import Pretender, Rows, lanes
 from jinbao_lab.judge import period_of
 from jinbao_lab.namespaces import rungs_of
-from jinbao_lab.observer import Observer
+from jinbao_lab.observer import observer_of
 from jinbao_lab.play import noticed
 from jinbao_lab.scenario import Scenario
 from jinbao_lab.score import Score, score
@@ -103,7 +103,7 @@ def planned(scenario: Scenario, start_us: int = START_US) -> Truth:
 def record(truth: Truth, seed: int) -> Records:
     """What the agents would have recorded. `seed` draws phases, lateness, round trips, start-ups."""
     chance = random.Random(seed)
-    observer = Observer(truth)
+    observer = observer_of(truth)
     county, interval_us = observer.county, truth.interval_ms * 1000
     pretender = Pretender(county, observer.history, interval_us, chance)
     end_us = truth.to_us + _AFTERWARDS * interval_us
@@ -160,15 +160,16 @@ class Replayed:
     truth: Truth
     statement: Mapping[str, Any]
     score: Score
-    seconds: float
+    took_s: float
 
     @property
-    def speed(self) -> float:
-        """How many times faster than the scenario itself."""
-        return (self.truth.to_us - self.truth.since_us) / 1e6 / self.seconds
+    def lasted_s(self) -> float:
+        """What it would have lasted with packets, without building and draining."""
+        return (self.truth.to_us - self.truth.since_us) / 1e6
 
 
 def replay(scenario: Scenario, seed: int) -> Replayed:
+    """`seed` draws how it is sampled."""
     begin = time.perf_counter()
     truth = planned(scenario)
     made = judged(scenario, truth, record(truth, seed).arrived())

@@ -15,7 +15,7 @@ from jinbao_lab import files, judge, kept, needs, processes
 from jinbao_lab.equipment import Equipment, equipment_for
 from jinbao_lab.faults import FAULTS, Need
 from jinbao_lab.files import COLLECTOR_PORT, Desk
-from jinbao_lab.ground import Ground
+from jinbao_lab.ground import CENTRE, Ground
 from jinbao_lab.loopback import Loopback
 from jinbao_lab.namespaces import Network
 from jinbao_lab.play import Play, utc_us
@@ -212,6 +212,23 @@ def _judge(order: Order, stage: Stage, truth: Truth, show: Show) -> Score:
     show.tell(f"文件在 {desk.out}：", f"files in {desk.out}:")
     for name in (page.name, "statement.json", "score.json", "config/", "truth/", "logs/"):
         show.tell(f"  {name}")
+    return result
+
+
+def score_again(desk: Desk) -> Score:
+    """Of a run that is over, by what it left in its folder; its score.json is replaced. Raises processes.Failed."""
+    if not (desk.out / MARK).exists():
+        raise processes.Failed(f"{desk.out}: not the folder of a run")
+    try:
+        truth = Truth.load(desk.truth / "truth.json")
+        made, before = (json.loads((desk.out / f"{name}.json").read_text()) for name in ("statement", "score"))
+    except FileNotFoundError as missing:
+        raise processes.Failed(f"{missing.filename}: missing; the run was not judged to its end") from None
+    nodes = (*(f"a{township}" for township in truth.townships), CENTRE)
+    count, lost = kept.lost({node: desk.agent_data(node) for node in nodes}, desk.store)
+    result = score(truth, made, lost)
+    facts = {"scenario": before["scenario"], "seed": before["seed"], "acknowledged_batches": count, **result.facts()}
+    (desk.out / "score.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n")
     return result
 
 

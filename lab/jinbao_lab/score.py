@@ -141,7 +141,8 @@ class _Link:
 
     def _line(self, fault: Injected) -> Line:
         span = _since(fault), _until(fault)
-        expected = " → ".join(str(finding) for finding in self._expected(span))
+        shows = bool(FAULTS[fault.kind].row or fault.rows)
+        expected = " → ".join(str(finding) for finding in self._expected(span)) if shows else ""
         misses = [*map(self._words, self._of_fault.get(fault.id, ())), *self._rows_missed(fault)]
         line = Line(
             fault=fault.id, kind=fault.kind, link=self.told.facts["link"], expected=expected or "–", found=None, judged="–",

@@ -93,6 +93,9 @@ def test_without_namespaces_it_does_what_it_can_and_names_what_it_cannot(tmp_pat
     assert {line["fault"] for line in result["lines"]} == {"cpe", "server"}
     assert result["misses"] == 0
     assert next(out.glob("*.pdf")).read_bytes().startswith(b"%PDF")
+    (out / "score.json").write_text(json.dumps({**result, "misses": 99}))
+    assert lab("score", str(out)).returncode == 0
+    assert read(out, "score.json") == result
 
 
 def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
