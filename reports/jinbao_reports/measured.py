@@ -149,6 +149,12 @@ class AgentLife:
         return min(later, default=FOREVER[0][1])
 
 
+def _authentic(series: Series, host: str) -> Series:
+    """Of the rung `peer` without refusals: unlike an answer, anybody between can make one, so they prove nothing either way."""
+    refusals = np.array([is_refusal(word, host) for word in series.outcomes], bool)
+    return series.take(~refusals[series.outcome]) if refusals.any() else series
+
+
 @dataclass(frozen=True)
 class Measured:
     """A source seen through links.toml and the contract's W, within a window of milliseconds. Prepares each series once."""
@@ -179,7 +185,7 @@ class Measured:
         raw = self.source.series(link, vantage, target, *self.window)
         records, suspect = restamp(raw, steps_of(self.events, link, vantage))
         host = self._host(link, vantage, target)
-        series = sent(records)
+        series = _authentic(sent(records), host) if target == "peer" else sent(records)
         known = results(series, self.wait_ms, host, service=service)
         known = replace(known, held=np.minimum(known.held, self.window[1]))  # nothing is known after `as_of`
         return Rung(records, series, known, suspect, host)
