@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import AsyncIterator, Callable, Iterable
+import threading
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from jinbao_agent import stamp
@@ -40,6 +41,28 @@ async def reflecting(
         finally:
             serving.cancel()
             await asyncio.wait([serving])
+
+
+@contextlib.contextmanager
+def reflecting_beside(keyring: Keyring, host: str = "127.0.0.1") -> Iterator[int]:
+    """A reflector that runs beside the test, as in another agent; its port."""
+    port: list[int] = []
+    ready, over = threading.Event(), threading.Event()
+
+    async def serve() -> None:
+        async with reflecting(host, keyring) as (_, target):
+            port.append(target.port)
+            ready.set()
+            await asyncio.to_thread(over.wait)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    ready.wait()
+    try:
+        yield port[0]
+    finally:
+        over.set()
+        thread.join()
 
 
 def asking(*targets: Target, keyring: Keyring = TOWNSHIP, told: list[Counts] | None = None) -> Prober:

@@ -48,6 +48,12 @@ class PeerSecrets:
         except (KeyError, TypeError, AttributeError, IndexError) as problem:
             raise ValueError(f"not the secrets of peers: {problem!r}") from None
 
+    def after(self, former: "PeerSecrets") -> "PeerSecrets":
+        """Where it names none to use, the one used before still serves, if it is still known: a centre that was restarted has
+        forgotten who came for what."""
+        links = {code: _keeping(link, former.links.get(code)) for code, link in self.links.items()}
+        return PeerSecrets(self.digest, links)
+
     def save(self, home: Home) -> None:
         """Durably, mode 0600. Raises OSError."""
         links = {
@@ -58,6 +64,12 @@ class PeerSecrets:
             for code, given in self.links.items()
         }
         write_durably(home.peers, json.dumps({"digest": self.digest, "links": links}).encode() + b"\n", 0o600)
+
+
+def _keeping(link: LinkSecrets, former: LinkSecrets | None) -> LinkSecrets:
+    if link.use is None and former is not None and former.use in link.known:
+        return LinkSecrets(former.use, link.known)
+    return link
 
 
 def _code(text: str) -> str:
@@ -128,7 +140,7 @@ def fetch_peers(home: Home, enrolment: Enrolment, key: SigningKey, url: str, at_
     fields = signed.fields()
     if (fields.get("key"), fields.get("nonce")) != (key.public.fingerprint, nonce):
         raise WireError(f"{url}: the secrets of peers are another agent's, or old")
-    found = PeerSecrets.of(fields)
+    found = PeerSecrets.of(fields).after(read_peers(home))
     found.save(home)
     return found
 

@@ -1,11 +1,7 @@
 """What `check` tells an operator of the two ends of a line, and what to do about it."""
 
-import asyncio
 import os
 import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,7 +13,7 @@ from jinbao_agent.ladder import ladder
 from jinbao_agent.peers import Keyring, LinkSecrets, PeerSecrets
 from jinbao_config.links import read_links
 from jinbao_config.services import read_agent
-from peering import LINK, OTHER_LINK, reflecting, shared
+from peering import LINK, OTHER_LINK, reflecting_beside, shared
 
 LINKS = """
 schema = "jinbao.links/1"
@@ -57,28 +53,6 @@ def check(
     return [*examine_peer(config, links, ladder(config, links), home, True, lambda zh, en: (zh, en)[lang])]
 
 
-@contextmanager
-def reflector(keyring: Keyring) -> Iterator[int]:
-    """One that runs beside the check, as in an agent; its port."""
-    port: list[int] = []
-    ready, over = threading.Event(), threading.Event()
-
-    async def serve() -> None:
-        async with reflecting(keyring=keyring) as (_, target):
-            port.append(target.port)
-            ready.set()
-            await asyncio.to_thread(over.wait)
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    ready.wait()
-    try:
-        yield port[0]
-    finally:
-        over.set()
-        thread.join()
-
-
 def closed_port() -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.0.1", 0))
@@ -113,7 +87,7 @@ def test_without_secrets_the_way_to_get_them_is_told(tmp_path: Path) -> None:
 
 
 def test_both_ends_that_answer_are_ok(tmp_path: Path) -> None:
-    with reflector(Keyring("township", shared())) as ours, reflector(Keyring("county", shared())) as theirs:
+    with reflecting_beside(Keyring("township", shared())) as ours, reflecting_beside(Keyring("county", shared())) as theirs:
         findings = check(tmp_path, peer=ours, targets=f', peer = "peer://127.0.0.1:{theirs}"', known=shared())
     assert told(findings) == [("reflector", "ok"), ("peer", "ok")]
     assert findings[1].text == "peers that answer: 1"
@@ -123,7 +97,7 @@ def test_a_reflector_that_does_not_answer_is_our_problem(tmp_path: Path) -> None
     (finding,) = check(tmp_path, peer=closed_port(), known=shared())
     assert told([finding]) == [("reflector", "problem")]
     assert "refused" in finding.text
-    with reflector(Keyring("township", shared(secret=os.urandom(32)))) as port:
+    with reflecting_beside(Keyring("township", shared(secret=os.urandom(32)))) as port:
         (finding,) = check(tmp_path, peer=port, known=shared())
     assert "lost" in finding.text
 
@@ -131,7 +105,7 @@ def test_a_reflector_that_does_not_answer_is_our_problem(tmp_path: Path) -> None
 def test_a_peer_that_does_not_answer_comes_with_the_likely_reason(tmp_path: Path) -> None:
     pending = PeerSecrets("", {LINK: LinkSecrets(None, (os.urandom(32),))})
     nobody = closed_port()
-    with reflector(Keyring("county", shared(secret=os.urandom(32)))) as other:
+    with reflecting_beside(Keyring("county", shared(secret=os.urandom(32)))) as other:
         asked = [
             check(tmp_path, targets=f', peer = "peer://127.0.0.1:{port}"', known=known)
             for port, known in ((nobody, shared()), (other, shared()), (other, pending), (nobody, shared(OTHER_LINK)))

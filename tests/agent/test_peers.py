@@ -55,6 +55,20 @@ def test_a_secret_shows_nowhere(home: Home, tmp_path: Path, caplog: pytest.LogCa
         assert repr(secret) not in shown
 
 
+def test_a_centre_that_forgot_who_came_for_what_stops_nobody_from_asking(home: Home, tmp_path: Path) -> None:
+    KNOWN.save(home)
+    centre = TinyCentre(tmp_path)
+    centre.peers = {"digest": "d2", "links": {LINK: {"use": None, "secrets": [NEW.hex(), OLD.hex()]}}}
+    assert fetch(home, centre) == PeerSecrets("d2", KNOWN.links)
+
+
+def test_a_secret_that_is_no_longer_known_is_not_used_any_more(home: Home, tmp_path: Path) -> None:
+    KNOWN.save(home)
+    centre = TinyCentre(tmp_path)
+    centre.peers = {"digest": "d2", "links": {LINK: {"use": None, "secrets": [NEW.hex()]}}}
+    assert fetch(home, centre).links[LINK].use is None
+
+
 def by_another_key(centre: TinyCentre, reply: Reply) -> Reply:
     fields = Signed.from_lines(reply.body).fields()
     return replace(reply, body=Signed.make("jinbao-peers/1", fields, SigningKey.generate()).to_lines())
