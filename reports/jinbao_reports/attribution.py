@@ -1,9 +1,8 @@
 """Why each slice of an outage happened: the evidence of every rung from both ends, put to the decision table (judgement R4)."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,13 +14,14 @@ from jinbao_config.contract import Contract
 from jinbao_config.links import ALL_LINKS, COUNTY_SITE_TARGETS, Link
 from jinbao_config.units import DAY_MS
 from jinbao_reports.direction import COUNTED, PeerCounts, around, peer_counts
-from jinbao_reports.interval import Span, Spans, contains, intersect, merge
-from jinbao_reports.measured import Measured
+from jinbao_reports.interval import Span, Spans, intersect, merge
+from jinbao_reports.measured import Measured, Rung
 from jinbao_reports.quality import Quality, quality
 from jinbao_reports.smoothing import Look, Slice, smooth
 from jinbao_reports.state import LinkState, Outage
 from jinbao_reports.stated import NOTHING_STATED, Stated
 from jinbao_reports.table import Everywhere, Observation, Sight, cut_beyond_cpe, decide
+from jinbao_reports.timeline import is_refusal, within
 
 _SIGHTS = (Sight.DOWN, Sight.UP, Sight.UNSEEN)
 _NOT_EDGES = ("heartbeat", "clock_step", COUNTED)
@@ -29,9 +29,21 @@ TOWNSHIP_RUNGS = ("nic", "lan", "cpe", "edge", "core", "app")
 COUNTY_LINK_RUNGS = ("cpe", "app")
 _SHOWN = (*TOWNSHIP_RUNGS, "peer"), (*COUNTY_LINK_RUNGS, "peer")
 """What a slice shows of a link from the township and from the county: the table's rungs, and the reflectors it does not ask."""
+_PLACE = {
+    **{name: ("township", name) for name in TOWNSHIP_RUNGS},
+    **{name: ("county", name) for name in COUNTY_SITE_TARGETS},
+    **{f"county_{name}": ("county", name) for name in COUNTY_LINK_RUNGS},
+}
+"""Vantage and target of the rungs, by field of Observation."""
 _BEYOND_CE = ("carrier", "county_cpe", "county_app")
+_EVERYWHERE = (Everywhere.DOWN, Everywhere.UP, Everywhere.MIXED)
+_MEANING: Mapping[str, Callable[[int], Any]] = {
+    **dict.fromkeys(_PLACE, _SIGHTS.__getitem__),
+    **dict.fromkeys(("cores", "county_cpes"), _EVERYWHERE.__getitem__),
+}
+"""What a column's number means, by field of Observation; in the others it is a truth value."""
 
-Sights = npt.NDArray[np.int8]
+Sights = npt.NDArray[np.int8 | np.int16]
 """Indexes of _SIGHTS, so that -1 is unseen."""
 
 
@@ -73,15 +85,19 @@ class County:
     def county_mains_off(self) -> Spans:
         return self.measured.county().periods("mains_off", "mains_on")
 
-    def with_rung(self, vantage: str, target: str) -> list[Link]:
-        return [link for link in self.links if (link.code, vantage, target) in self.measured.names]
+    @cached_property
+    def _with_rung(self) -> Mapping[tuple[str, str], tuple[Link, ...]]:
+        rungs = {name[1:] for name in self.measured.names}
+        return {rung: tuple(link for link in self.links if (link.code, *rung) in self.measured.names) for rung in rungs}
 
-    def is_silent(self, key: SeriesKey, link: Link, onset: int) -> bool:
-        """A rung that never answers says nothing when it does not answer: declared, or < 50 % over the last 24 h of link UP."""
-        if key[2] in link.silent:
-            return True
-        good, all_ = self.measured.rung(*key).success_share(self.states[link.code].link.up, onset - DAY_MS, onset)
-        return all_ > 0 and 2 * good < all_
+    def with_rung(self, vantage: str, target: str) -> tuple[Link, ...]:
+        return self._with_rung.get((vantage, target), ())
+
+    @cached_property
+    def own_rungs(self) -> Mapping[str, tuple[SeriesKey, ...]]:
+        """By link: its series and the county's."""
+        names = sorted(self.measured.names)
+        return {link.code: tuple(name for name in names if name[0] in (link.code, ALL_LINKS)) for link in self.links}
 
 
 class Attribution:
@@ -107,9 +123,9 @@ class Attribution:
         yield from sorted((span, key) for where, key in givers for span in intersect(self.outage.down, where))
 
     def _interval(self, key: SeriesKey) -> int:
-        results = self.county.measured.rung(*key).results
-        first, last = np.searchsorted(results.at, [self.outage.onset, self.outage.down[-1][1]])
-        return int(results.interval[first:last].max(initial=0)) or self.county.measured.links.interval(key[2])
+        records = self.county.measured.records(*key)
+        first, last = records.at.searchsorted([self.outage.onset, self.outage.down[-1][1]])
+        return int(records.interval[first:last].max(initial=0)) or self.county.measured.links.interval(key[2])
 
     def slices(self) -> tuple[Slice, ...]:
         """In order of time, smoothed; they cover the outage's DOWN spans exactly."""
@@ -141,31 +157,25 @@ class Attribution:
         }
         return events | set(self.stated.edges()) | {edge for span in self.grace for edge in span}
 
-    def _cuts(self) -> Iterator[Span]:
-        """At every sample of the series that gave the state, and at every exact instant (R4.1)."""
+    def _cuts(self) -> tuple[Ints, Ints]:
+        """Where slices start and end: at every sample of the series that gave the state, and at every exact instant (R4.1)."""
         exact = np.array(sorted(self._edges()), np.int64)
+        starts, ends = [], []
         for (start, end), key in self.pieces:
-            at = self.county.measured.rung(*key).results.at
-            inside = [instants[(instants > start) & (instants < end)] for instants in (at, exact)]
-            cuts = np.unique(np.concatenate([[start], *inside, [end]])).tolist()
-            yield from pairwise(cuts)
+            results = self.county.measured.rung(*key).results
+            inside = exact[(exact > start) & (exact < end)]
+            cuts = np.unique(np.concatenate([[start], results.at(results.numbers((start, end))), inside, [end]]))
+            starts.append(cuts[:-1])
+            ends.append(cuts[1:])
+        return np.concatenate(starts), np.concatenate(ends)
 
     def _decided(self) -> tuple[Slice, ...]:
-        cuts = tuple(self._cuts())
-        observer = _Observer(self, np.array([start for start, _ in cuts], np.int64))
-        return tuple(
-            Slice(start, end, decide(seen), seen, observer.looks(index))
-            for index, ((start, end), seen) in enumerate(zip(cuts, observer.observations(), strict=True))
-        )
+        starts, ends = self._cuts()
+        return tuple(_Observer(self, starts).slices(ends, sorted(self._edges())))
 
     @cached_property
     def _longest_interval(self) -> int:
-        return max([self.t_ref, *(self._interval(key) for key in self._own_rungs())])
-
-    def _own_rungs(self) -> Iterator[SeriesKey]:
-        for name in self.county.measured.names:
-            if name[0] in (self.outage.link, ALL_LINKS):
-                yield name
+        return max([self.t_ref, *(self._interval(key) for key in self.county.own_rungs[self.outage.link])])
 
     def _granted(self, slices: tuple[Slice, ...]) -> Iterator[Span]:
         """The time after a proven power cut that the contract grants, from mains_on, else from the new boot's first record."""
@@ -180,52 +190,79 @@ class Attribution:
         return boot.first if boot else None
 
 
+@dataclass(frozen=True, slots=True)
+class _Sighting:
+    """What one rung showed at each slice start, and by which sample: its instant (-1: none) and its outcome, one of `words`."""
+
+    sights: Sights
+    at: Ints
+    outcome: Ints
+    words: tuple[str, ...]
+    host: str
+
+
 class _Observer:
     """What every rung showed at each slice start."""
 
     def __init__(self, outage: Attribution, starts: Ints) -> None:
         self.of, self.starts = outage, starts
         self.county, self.measured = outage.county, outage.county.measured
-        self._seen: dict[SeriesKey, tuple[Sights, Ints]] = {}
-        self._by_link: dict[str, dict[str, Sights]] = {}
+        self._looked: dict[SeriesKey, _Sighting] = {}
 
-    def observations(self) -> Iterator[Observation]:
-        rungs = self._rungs(self.of.link)
-        silent = self.of.life.silent(self.starts)
-        cores, county_cpes = self._everywhere("township", "core"), self._everywhere("county", "cpe")
-        refused = self._refused()
-        for index, start in enumerate(self.starts.tolist()):
-            seen = Observation(
-                service=self.of.outage.scope == "service",
-                **_at(rungs, index),
-                app_refused=refused[index],
-                cores=cores[index],
-                county_cpes=county_cpes[index],
-                mains_off=contains(self.of.mains_off, start),
-                county_mains_off=contains(self.county.county_mains_off, start),
-                los=contains(self.of.los, start),
-                cutover=contains(self.of.stated.excluded, start),
-                power_notice=contains(self.of.stated.power_notices, start),
-                server_notice=contains(self.of.stated.server_notices, start),
-                grace=contains(self.of.grace, start),
-            )
-            if silent[index]:
-                seen = replace(seen, agent_silent=True, **self._silence(start))
-            yield replace(seen, group_cut=True) if self._group_cut(seen, index) else seen
+    def slices(self, ends: Ints, edges: list[int]) -> Iterator[Slice]:
+        """Neighbours in which nothing differs that the table may ask are one, unless a statement or an event parts them."""
+        columns = self._columns()
+        apart = (self.starts[1:] != ends[:-1]) | np.isin(self.starts[1:], edges)
+        first = _turns(list(columns.values()), apart)
+        last = np.append(first[1:], len(self.starts)) - 1
+        for begin, end in zip(first.tolist(), last.tolist(), strict=True):
+            seen = self._observation(columns, begin)
+            yield Slice(int(self.starts[begin]), int(ends[end]), decide(seen), seen, self.looks)
+
+    def _columns(self) -> dict[str, Sights]:
+        """By field of Observation; `boots` tells which of the agent's boots lie before."""
+        of, life, starts = self.of, self.of.life, self.starts
+        silent = life.silent(starts)
+        stated = {
+            "mains_off": of.mains_off,
+            "county_mains_off": self.county.county_mains_off,
+            "los": of.los,
+            "cutover": of.stated.excluded,
+            "power_notice": of.stated.power_notices,
+            "server_notice": of.stated.server_notices,
+            "grace": of.grace,
+        }
+        return {
+            **self._rungs(of.link),
+            **{name: within(spans, starts).astype(np.int8) for name, spans in stated.items()},
+            "cores": self._everywhere("core", up_matters=of.outage.scope == "service"),
+            "county_cpes": self._everywhere("county_cpe", up_matters=False),
+            "app_refused": self._refused(),
+            "agent_silent": silent.astype(np.int8),
+            "boots": (np.searchsorted(life.turns, starts) if silent.any() else np.zeros(len(starts))).astype(np.int16),
+            "group_cut": self._group_cut(),
+        }
+
+    def _observation(self, columns: Mapping[str, Sights], index: int) -> Observation:
+        seen = {name: _MEANING.get(name, bool)(int(column[index])) for name, column in columns.items() if name != "boots"}
+        if seen["agent_silent"]:
+            seen |= self._silence(int(self.starts[index]))
+        return Observation(service=self.of.outage.scope == "service", **seen)
 
     @cached_property
     def t_ref(self) -> Ints:
         """T of the sample that gave the state at each slice start."""
         found = np.full(len(self.starts), self.of.t_ref)
         for (start, end), key in self.of.pieces:
-            mine = (self.starts >= start) & (self.starts < end)
+            mine = slice(*np.searchsorted(self.starts, [start, end]).tolist())
             results = self.measured.rung(*key).results
-            last = np.maximum(np.searchsorted(results.at, self.starts[mine], "right") - 1, 0)
-            found[mine] = results.interval[last]
+            last = np.maximum(results.before(self.starts[mine], inclusive=True) - 1, 0)
+            found[mine] = results.interval(last)
         return found
 
-    def looks(self, index: int) -> tuple[Look, ...]:
-        """The samples behind one slice, township first."""
+    def looks(self, instant: int) -> tuple[Look, ...]:
+        """The samples behind the slice at an instant, township first."""
+        index = int(np.searchsorted(self.starts, instant, "right")) - 1
         found = []
         for vantage, targets, code in (
             ("township", _SHOWN[0], self.of.outage.link),
@@ -233,54 +270,76 @@ class _Observer:
             ("county", _SHOWN[1], self.of.outage.link),
         ):
             for target in targets:
-                _, picks = self._sights((code, vantage, target), self.of.link)
-                if picks[index] >= 0:
-                    series = self.measured.rung(code, vantage, target).series
-                    pick = picks[index]
-                    found.append(Look(vantage, target, int(series.at[pick]), series.outcomes[series.outcome[pick]]))
+                seen = self._look((code, vantage, target), self.of.link)
+                if seen.at[index] >= 0:
+                    found.append(Look(vantage, target, int(seen.at[index]), seen.words[seen.outcome[index]]))
         return tuple(found)
 
-    def _sights(self, key: SeriesKey, link: Link) -> tuple[Sights, Ints]:
-        if key not in self._seen:
-            unseen = np.full(len(self.starts), -1)
-            if key not in self.measured.names or self.county.is_silent(key, link, self.of.outage.onset):
-                self._seen[key] = unseen.astype(np.int8), unseen
-            else:
-                rung = self.measured.rung(*key)
-                picks = rung.nearest(self.starts, self.t_ref)
-                ok = rung.results.ok[picks] if len(rung.results) else np.zeros(len(picks), bool)
-                self._seen[key] = np.where(picks >= 0, ok, -1).astype(np.int8), picks
-        return self._seen[key]
+    def _look(self, key: SeriesKey, link: Link) -> _Sighting:
+        if key not in self._looked:
+            rung, silent = self._around(key, link)
+            unseen = silent or not len(rung.results)
+            picks = np.full(len(self.starts), -1) if unseen else rung.nearest(self.starts, self.t_ref)
+            ok, at, outcome = picks, picks, picks
+            if not unseen:
+                row = rung.results.row(picks)
+                found = rung.results.ok[picks], rung.records.at[row], rung.records.outcome[row]
+                ok, at, outcome = (np.where(picks >= 0, column, -1) for column in found)
+            self._looked[key] = _Sighting(ok.astype(np.int8), at, outcome, rung.records.outcomes, rung.host)
+        return self._looked[key]
+
+    def _around(self, key: SeriesKey, link: Link) -> tuple[Rung, bool]:
+        """The samples that may be evidence or tell of silence; and whether the rung is silent.
+
+        A rung that never answers says nothing when it does not answer: declared, or < 50 % in the last 24 h of link UP (R4.2).
+        """
+        onset, margin = self.of.outage.onset, max(int(self.t_ref.max()), self.measured.longest_interval(*key))
+        since, until = min(onset - DAY_MS, int(self.starts[0]) - margin), int(self.starts[-1]) + margin + 1
+        rung = self.measured.around(*key, since, until)
+        if key[2] in link.silent:
+            return rung, True
+        good, all_ = rung.success_share(intersect(self.county.states[link.code].link.up, ((onset - DAY_MS, onset),)))
+        return rung, all_ > 0 and 2 * good < all_
+
+    def _sights(self, code: str, vantage: str, target: str, link: Link) -> Sights:
+        key = code, vantage, target
+        return self._look(key, link).sights if key in self.measured.names else np.full(len(self.starts), -1, np.int8)
+
+    @cached_property
+    def _blind(self) -> npt.NDArray[np.bool_]:
+        """What lies beyond gw or ce cannot be judged while one of these is down (R4.3)."""
+        gw, ce = (self._sights(ALL_LINKS, "county", name, self.of.link) for name in ("gw", "ce"))
+        blind: npt.NDArray[np.bool_] = (gw == 0) | (ce == 0)
+        return blind
+
+    def _field(self, link: Link, name: str) -> Sights:
+        """The sights of one field of Observation."""
+        vantage, target = _PLACE[name]
+        sights = self._sights(ALL_LINKS if target in COUNTY_SITE_TARGETS else link.code, vantage, target, link)
+        return np.where(self._blind, -1, sights).astype(np.int8) if name in _BEYOND_CE else sights
 
     def _rungs(self, link: Link) -> dict[str, Sights]:
-        """Sights by Observation field. What lies beyond gw or ce cannot be judged while one of these is down (R4.3)."""
-        if link.code not in self._by_link:
-            self._by_link[link.code] = self._look_at(link)
-        return self._by_link[link.code]
+        return {name: self._field(link, name) for name in _PLACE}
 
-    def _look_at(self, link: Link) -> dict[str, Sights]:
-        rungs = {name: self._sights((link.code, "township", name), link)[0] for name in TOWNSHIP_RUNGS}
-        rungs |= {name: self._sights((ALL_LINKS, "county", name), self.of.link)[0] for name in COUNTY_SITE_TARGETS}
-        rungs |= {f"county_{name}": self._sights((link.code, "county", name), link)[0] for name in COUNTY_LINK_RUNGS}
-        blind = (rungs["gw"] == 0) | (rungs["ce"] == 0)
-        return {name: np.where(blind, -1, sights) if name in _BEYOND_CE else sights for name, sights in rungs.items()}
+    def _everywhere(self, name: str, *, up_matters: bool) -> Sights:
+        """Indexes of _EVERYWHERE: whether a rung is down, or up, on all links where it is known; this link is asked first.
 
-    def _everywhere(self, vantage: str, target: str) -> list[Everywhere]:
-        field = target if vantage == "township" else f"county_{target}"
-        links = self.county.with_rung(vantage, target)
-        if len(links) < 2:
-            return [Everywhere.MIXED] * len(self.starts)
-        sights = np.stack([self._rungs(link)[field] for link in links])
-        known = (sights >= 0).sum(axis=0) >= 2
-        down, up = ((sights == value) | (sights < 0) for value in (0, 1))
-        alike = np.where(known & down.all(axis=0), 0, np.where(known & up.all(axis=0), 1, 2))
-        return [(Everywhere.DOWN, Everywhere.UP, Everywhere.MIXED)[index] for index in alike.tolist()]
+        Where no row of the scope asks whether all are up, they need not all be asked.
+        """
+        links = self.county.with_rung(*_PLACE[name])
+        known, down, up = np.zeros(len(self.starts), int), np.ones(len(self.starts), bool), np.ones(len(self.starts), bool)
+        for link in sorted(links, key=lambda link: link.code != self.of.link.code):
+            sights = self._field(link, name)
+            known, down, up = known + (sights >= 0), down & (sights != 1), up & (sights != 0)
+            if not ((down | up) if up_matters else down).any():
+                return np.full(len(self.starts), 2, np.int8)
+        alike: Sights = np.where((known >= 2) & down, 0, np.where((known >= 2) & up, 1, 2)).astype(np.int8)
+        return alike
 
-    def _refused(self) -> list[bool]:
-        key = self.of.outage.link, "township", "app"
-        _, picks = self._sights(key, self.of.link)
-        rung = self.measured.rung(*key)
-        return [pick >= 0 and rung.refused(pick) for pick in picks.tolist()]
+    def _refused(self) -> Sights:
+        seen = self._look((self.of.outage.link, "township", "app"), self.of.link)
+        refusals = [index for index, word in enumerate(seen.words) if is_refusal(word, seen.host)]
+        return np.isin(seen.outcome, refusals).astype(np.int8)
 
     def _silence(self, start: int) -> dict[str, Any]:
         life = self.of.life
@@ -290,18 +349,32 @@ class _Observer:
             "clean_stop": life.clean_stop(start),
         }
 
-    def _group_cut(self, seen: Observation, index: int) -> bool:
-        """This link and another of its group show the pattern of row 11 or of CARRIER_PATH."""
-        group = self.of.link.group
-        if not group or not cut_beyond_cpe(seen):
-            return False
-        others = (link for link in self.county.links if link.group == group and link.code != self.of.link.code)
-        return any(cut_beyond_cpe(self._seen_on(link, index)) for link in others)
+    def _group_cut(self) -> Sights:
+        """Where this link and another of its group show the pattern of row 11 or of CARRIER_PATH."""
+        group, nowhere = self.of.link.group, np.zeros(len(self.starts), np.int8)
+        own = self._cut_beyond_cpe(self.of.link) if group else nowhere
+        if not own.any():
+            return nowhere
+        others = [link for link in self.county.links if link.group == group and link.code != self.of.link.code]
+        theirs: Sights = np.bitwise_or.reduce([nowhere, *map(self._cut_beyond_cpe, others)])
+        return own & theirs
 
-    def _seen_on(self, link: Link, index: int) -> Observation:
-        los = self.measured.township(link.code).periods("los_on", "los_off")
-        return Observation(**_at(self._rungs(link), index), los=contains(los, int(self.starts[index])))
+    def _cut_beyond_cpe(self, link: Link) -> Sights:
+        if not (self._field(link, "county_cpe") == 0).any():
+            return np.zeros(len(self.starts), np.int8)  # both patterns need it down
+        los = within(self.measured.township(link.code).periods("los_on", "los_off"), self.starts)
+        columns = {**self._rungs(link), "los": los.astype(np.int8)}
+        first = _turns(list(columns.values()))
+        found = [
+            cut_beyond_cpe(Observation(**{name: _MEANING.get(name, bool)(int(column[at])) for name, column in columns.items()}))
+            for at in first.tolist()
+        ]
+        return np.repeat(np.array(found, np.int8), np.diff(np.append(first, len(self.starts))))
 
 
-def _at(rungs: Mapping[str, Sights], index: int) -> dict[str, Any]:
-    return {name: _SIGHTS[sights[index]] for name, sights in rungs.items()}
+def _turns(columns: list[Sights], apart: npt.NDArray[np.bool_] | None = None) -> Ints:
+    """The indexes at which any column has another value than before, or something else parts them."""
+    turned = np.zeros(len(columns[0]) - 1, bool) if apart is None else apart
+    for column in columns:
+        turned = turned | (column[1:] != column[:-1])
+    return np.append(0, np.flatnonzero(turned) + 1)

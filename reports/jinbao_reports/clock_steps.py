@@ -38,6 +38,8 @@ def restamp(series: Series, steps: tuple[Step, ...]) -> tuple[Series, frozenset[
 
     Steps apply in order of mono. The anchor is the sample next to the step on its right side.
     """
+    if not steps:
+        return series, frozenset()
     at = series.at.copy()
     suspect = np.zeros(len(at), bool)
     for step in steps:
@@ -57,7 +59,7 @@ def restamp(series: Series, steps: tuple[Step, ...]) -> tuple[Series, frozenset[
             at[wrong] += step.delta_ms if step.synced else -step.delta_ms
         if abs(step.delta_ms) >= SUSPECT_MS:
             suspect |= wrong
-    if not steps or (at == series.at).all():
+    if (at == series.at).all():
         return series, frozenset()
     moved = replace(series, at=at)
     order = np.lexsort((series.seq, series.boot, at))

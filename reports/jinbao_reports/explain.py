@@ -84,7 +84,7 @@ def _part(run: tuple[Part, ...], direction: str | None, write: Writer, lang: str
         "slices": len(run),
         "seen": [
             {"vantage": look.vantage, "target": look.target, "at": write.instant(look.at), "outcome": look.outcome}
-            for look in first.slice.looks
+            for look in first.slice.looks(first.start)
         ],
         "table": steps,
     }
@@ -121,7 +121,7 @@ def _edges(judgement: Judgement, found: JudgedOutage, write: Writer) -> list[dic
     for edge, at in edges:
         for name in sorted(measured.names):
             if at is not None and name[0] in (found.outage.link, ALL_LINKS):
-                series = measured.rung(*name).records
+                series = measured.records(*name)
                 middle = int(np.searchsorted(series.at, at))
                 around = series.take(slice(max(middle - _AROUND, 0), middle + _AROUND))
                 samples = [

@@ -96,7 +96,7 @@ def _case(asked: Asked, links: Document[Links]) -> tuple[Case, dict[str, str]]:
     inputs |= {"links": links.sha256, "contract": contract.sha256}
     as_of = None if asked.as_of is None else files.parse_as_of(asked.as_of)
     legal = legal_days(asked.calendar, asked.as_of)
-    return Case(links.value, _under(contract, asked.profile), period, entries, as_of, legal), inputs
+    return Case(links.value, under_profile(contract, asked.profile), period, entries, as_of, legal), inputs
 
 
 def legal_days(file: Path | None, as_of: str | None) -> LegalDays:
@@ -105,7 +105,7 @@ def legal_days(file: Path | None, as_of: str | None) -> LegalDays:
     return legal if as_of is None else legal.known_at(files.parse_as_of(as_of))
 
 
-def _under(contract: Document[Contract], profile: str | None) -> Document[Contract]:
+def under_profile(contract: Document[Contract], profile: str | None) -> Document[Contract]:
     """Another profile than the contract's is judged by its own defaults (R9)."""
     rule = contract.value.rule
     if profile is None or profile == rule.profile:

@@ -37,8 +37,12 @@ Expected = tuple[tuple[str, Any], ...]
 
 @dataclass(frozen=True)
 class Question:
-    """`files` by name, `arguments` for the command that judges them; `expected` are paths into its answer with their values."""
+    """`files` by name, `arguments` for the command that judges them; `expected` are paths into its answer with their values.
 
+    `topic` is the table it stands in.
+    """
+
+    topic: str
     id: str
     rule: str
     says: str
@@ -55,7 +59,7 @@ def questions(folder: Path = FOLDER) -> Iterator[Question]:
         for case in table["case"]:
             for ask in case.get("ask", [{}]):
                 name = f"{case['id']}/{ask['name']}" if "name" in ask else case["id"]
-                yield _question(name, _merged(_merged(table.get("given", {}), case), ask))
+                yield _question(file.stem, name, _merged(_merged(table.get("given", {}), case), ask))
 
 
 def _merged(base: Json, more: Json) -> Json:
@@ -73,15 +77,15 @@ def _merged(base: Json, more: Json) -> Json:
     return merged
 
 
-def _question(name: str, case: Json) -> Question:
+def _question(topic: str, name: str, case: Json) -> Question:
     files, arguments = dict(_declared(case)), ["--links", "links.toml", *_contracts(case)]
     for file, text in _recorded(case):
         files[file] = text
         arguments += [f"--{Path(file).stem}", file]
+    files |= case.get("files", {})  # broken ones, as they stand
     arguments += ["--period", _period(case["period"], case.get("day", DAY)), *case.get("args", [])]
-    return Question(
-        name, case["rule"], case["says"], files, tuple(arguments), case.get("exit", _exit(case)), tuple(_expected(case))
-    )
+    expected = tuple(_expected(case))
+    return Question(topic, name, case["rule"], case["says"], files, tuple(arguments), case.get("exit", _exit(case)), expected)
 
 
 def _exit(case: Json) -> int:
