@@ -13,6 +13,7 @@ from jinbao_collector.store import SeriesKey
 from jinbao_config.contract import Contract
 from jinbao_config.links import ALL_LINKS, COUNTY_SITE_TARGETS, Link
 from jinbao_config.units import DAY_MS
+from jinbao_reports.direction import COUNTED, PeerCounts, around, peer_counts
 from jinbao_reports.interval import Span, Spans, intersect, merge
 from jinbao_reports.measured import Measured, Rung, begun_ms
 from jinbao_reports.quality import Quality, quality
@@ -23,9 +24,11 @@ from jinbao_reports.table import Everywhere, Observation, Sight, cut_beyond_cpe,
 from jinbao_reports.timeline import is_refusal, within
 
 _SIGHTS = (Sight.DOWN, Sight.UP, Sight.UNSEEN)
-_NOT_EDGES = ("heartbeat", "clock_step")
+_NOT_EDGES = ("heartbeat", "clock_step", COUNTED)
 TOWNSHIP_RUNGS = ("nic", "lan", "cpe", "edge", "core", "app")
 COUNTY_LINK_RUNGS = ("cpe", "app")
+_SHOWN = (*TOWNSHIP_RUNGS, "peer"), (*COUNTY_LINK_RUNGS, "peer")
+"""What a slice shows of a link from the township and from the county: the table's rungs, and the reflectors it does not ask."""
 _PLACE = {
     **{name: ("township", name) for name in TOWNSHIP_RUNGS},
     **{name: ("county", name) for name in COUNTY_SITE_TARGETS},
@@ -48,13 +51,15 @@ Sights = npt.NDArray[np.int8 | np.int16]
 class Attributed:
     """One outage's slices; the grace that its power cuts grant, for the outages after it; whether a clock step touched it.
 
-    `edge_error` is how far its edges may be off: T of the samples that gave it, milliseconds.
+    `edge_error` is how far its edges may be off: T of the samples that gave it, milliseconds. `counts` are the episodes of
+    losses that the ends' reflectors counted around it.
     """
 
     slices: tuple[Slice, ...]
     grace: Spans = ()
     suspect: bool = False
     edge_error: int = 0
+    counts: tuple[PeerCounts, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ class County:
 
     def attributed(self, outage: Outage, carried: Spans) -> Attributed:
         attribution = Attribution(self, outage, carried)
-        return Attributed(attribution.slices(), attribution.grace, attribution.suspect, attribution.t_ref)
+        return Attributed(attribution.slices(), attribution.grace, attribution.suspect, attribution.t_ref, attribution.counts())
 
     def quality(self, link: str, spans: Spans) -> Quality:
         reference = self.contract.state.reference
@@ -136,6 +141,13 @@ class Attribution:
         """Whether a sample of the outage was re-stamped by a clock step of 10 s or more (R1.5)."""
         rung = self.county.measured.rung
         return any(start <= at < end for (start, end), key in self.pieces for at in rung(*key).suspect)
+
+    def counts(self) -> tuple[PeerCounts, ...]:
+        """A service's outage has none: the way was there."""
+        if self.outage.scope != "link":
+            return ()
+        known = peer_counts(self.outage.link, self.county.measured.events)
+        return around(known, (self.outage.onset, self.outage.down[-1][1]), self.county.measured.links.interval("peer"))
 
     def _edges(self) -> set[int]:
         events = {
@@ -253,9 +265,9 @@ class _Observer:
         index = int(np.searchsorted(self.starts, instant, "right")) - 1
         found = []
         for vantage, targets, code in (
-            ("township", TOWNSHIP_RUNGS, self.of.outage.link),
+            ("township", _SHOWN[0], self.of.outage.link),
             ("county", COUNTY_SITE_TARGETS, ALL_LINKS),
-            ("county", COUNTY_LINK_RUNGS, self.of.outage.link),
+            ("county", _SHOWN[1], self.of.outage.link),
         ):
             for target in targets:
                 seen = self._look((code, vantage, target), self.of.link)

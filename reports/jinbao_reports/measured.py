@@ -240,7 +240,7 @@ class Measured:
     def _prepared(self, key: SeriesKey, records: Series, *, service: bool) -> Rung:
         host = self._host(*key)
         # Nothing is known after `as_of`.
-        known = results(records, self.wait_ms, host, service=service, until=self.window[1])
+        known = results(records, self.wait_ms, host, service=service, authentic=key[2] == "peer", until=self.window[1])
         return Rung(records, known, self._restamped(key)[1], host)
 
     def _host(self, link: str, vantage: str, target: str) -> str:

@@ -176,11 +176,14 @@ def _outage(found: JudgedOutage, judged: LinkJudgement, judgement: Judgement, wr
         "response_seconds": seconds(response(ticket)),
         "repair_seconds": seconds(repair),
         "claim_state": found.claim.state or None,
-        "slices": [_slice(part, span, klass, write) for part, span, klass in shown_slices(found, judged)],
+        "slices": [
+            _slice(part, span, klass, found.direction(span, judgement.case.links.interval("peer")), write)
+            for part, span, klass in shown_slices(found, judged)
+        ],
     }
 
 
-def _slice(part: Part, span: Span, klass: str | None, write: Writer) -> Json:
+def _slice(part: Part, span: Span, klass: str | None, direction: str | None, write: Writer) -> Json:
     return {
         "from": write.instant(span[0]),
         "to": write.instant(span[1]),
@@ -189,6 +192,7 @@ def _slice(part: Part, span: Span, klass: str | None, write: Writer) -> Json:
         "party": part.verdict.party,
         "class": klass,
         "row": part.verdict.row,
+        "direction": direction,
         "evidence": [
             {"vantage": look.vantage, "target": look.target, "at": write.instant(look.at), "outcome": look.outcome}
             for look in part.slice.looks(span[0])

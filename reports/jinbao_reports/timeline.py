@@ -121,8 +121,9 @@ class Results:
 _FAILURE, _ANSWER, _REFUSAL, _NO_SAMPLE = range(4)
 
 
-def _kinds(series: Series, host: str, *, service: bool) -> npt.NDArray[np.int8]:
-    """What each outcome of the series is. A refusal proves the link, not the service.
+def _kinds(series: Series, host: str, *, service: bool, authentic: bool) -> npt.NDArray[np.int8]:
+    """What each outcome of the series is. A refusal proves the link, not the service; where answers are `authentic` it is no
+    sample, for unlike them anybody between can make one.
 
     A port unreachable from the target itself (`host`) is a refusal (RFC 2678 section 6.6.5). A `not_sent` is a record of the
     agent's own fault, and no sample.
@@ -133,7 +134,9 @@ def _kinds(series: Series, host: str, *, service: bool) -> npt.NDArray[np.int8]:
             return _ANSWER
         if word.startswith("not_sent"):
             return _NO_SAMPLE
-        return _REFUSAL if not service and is_refusal(word, host) else _FAILURE
+        if not is_refusal(word, host):
+            return _FAILURE
+        return _NO_SAMPLE if authentic else _FAILURE if service else _REFUSAL
 
     return np.array([kind(word) for word in series.outcomes], np.int8)
 
@@ -149,9 +152,11 @@ def is_refusal(outcome: str, host: str) -> bool:
     return outcome == REFUSED or (bool(host) and outcome in [f"unreachable:{code}:{host}" for code in port_unreachable])
 
 
-def results(series: Series, wait_ms: int, host: str, *, service: bool = False, until: int = FOREVER[0][1]) -> Results:
+def results(
+    series: Series, wait_ms: int, host: str, *, service: bool = False, authentic: bool = False, until: int = FOREVER[0][1]
+) -> Results:
     """A success is an answer within W, inclusive, or a refusal (R1.3)."""
-    kinds, good = _kinds(series, host, service=service), np.empty(len(series), bool)
+    kinds, good = _kinds(series, host, service=service, authentic=authentic), np.empty(len(series), bool)
     gone = [np.zeros(0, np.int64)]
     for part in _blocks(len(series)):
         kind, rtt = kinds[series.outcome[part]], series.rtt[part]

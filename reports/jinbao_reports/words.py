@@ -103,6 +103,12 @@ RUNGS: Catalogue = {
     "carrier": Text("运营商首跳", "carrier edge"),
     "agent": Text("乡镇终端", "agent"),
 }
+# Up is from the township to the county (judgement R4.4, row 21).
+DIRECTIONS: Catalogue = {
+    "up": Text("仅上行（乡镇至县）中断", "only upwards, from township to county"),
+    "down": Text("仅下行（县至乡镇）中断", "only downwards, from county to township"),
+    "both": Text("双向中断", "in both directions"),
+}
 # Why a ledger entry had no effect, or not the whole of it (judgement R5.5, R9).
 REASONS: Catalogue = {
     "not_approved": Text("未经审批", "not approved"),

@@ -120,6 +120,8 @@ def test_the_example_ledger_has_an_entry_of_every_kind_but_a_bare_document() -> 
         ("http://10.0.9.1/health?x=1", Target("http", "10.0.9.1", 80, "/health?x=1")),
         ("https://[fd00::9]:8443/", Target("https", "fd00::9", 8443, "/")),
         ("nic:eth0", Target("nic", "eth0")),
+        ("peer://10.0.0.9", Target("peer", "10.0.0.9", 8620)),
+        ("peer://[fd00::9]:8862", Target("peer", "fd00::9", 8862)),
     ],
 )
 def test_targets_are_read_and_written_alike(text: str, target: Target) -> None:

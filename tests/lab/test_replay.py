@@ -244,8 +244,8 @@ BENT = {
         "lines",
     ),
     "a power cut begins when it was told": (
-        "measured.AgentLife.begun",
-        lambda life, event: event.at_us // 1000,
+        "measured.begun_ms attribution.begun_ms",
+        lambda event: event.at_us // 1000,
         one_fault("mains_cut"),
         "unjust",
     ),
@@ -256,7 +256,8 @@ BENT = {
 def test_a_bent_judge_is_found_out(how: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The score is no echo of the judge."""
     name, bent, scenario, where = BENT[how]
-    monkeypatch.setattr(f"jinbao_reports.{name}", bent)
+    for place in name.split():
+        monkeypatch.setattr(f"jinbao_reports.{place}", bent)
     scores = [replay(scenario, seed).score for seed in range(4)]
     wrong = [[line for line in one.lines if line.misses] if where == "lines" else one.unjust for one in scores]
     assert any(wrong)
