@@ -93,9 +93,10 @@ class Kind:
     """`inject` and `heal` act on a place.
 
     `row`: where judgement must land when nothing else is broken; empty: nothing is down. `blame`: who is at fault in truth,
-    empty where nobody's line is down. `needs`: see Need; `lines`: the lines that must be in userspace. `ups`: the site needs
-    mains sense. `stands_in`: while it lasts, the county's probes tell the same as the township's, so that an agent may restart
-    meanwhile without the statement changing. `shows`: whether any probe or sensor tells it from health.
+    empty where nobody's line is down. `direction`: where the `peer` rung must tell it, up or down. `needs`: see Need; `lines`:
+    the lines that must be in userspace. `ups`: the site needs mains sense. `stands_in`: while it lasts, the county's probes
+    tell the same as the township's, so that an agent may restart meanwhile without the statement changing. `shows`: whether
+    any probe or sensor tells it from health.
     """
 
     says: Text
@@ -104,6 +105,7 @@ class Kind:
     heal: Act
     row: str = ""
     blame: str = ""
+    direction: str = ""
     needs: frozenset[Need] = frozenset()
     lines: Callable[[County, str], tuple[str, ...]] = lambda county, place: ()
     ups: bool = False
@@ -149,7 +151,7 @@ def _breaks(
     )
 
 
-def _spoils(says: Text, make: Callable[[str], Spoilt], *, row: str = "") -> Kind:
+def _spoils(says: Text, make: Callable[[str], Spoilt], *, row: str = "", direction: str = "") -> Kind:
     """A fault of a township's line to the carrier, made in userspace."""
     return Kind(
         says=says,
@@ -158,6 +160,7 @@ def _spoils(says: Text, make: Callable[[str], Spoilt], *, row: str = "") -> Kind
         heal=lambda scene, place: scene.repair(make(_line(scene.county, place))),
         row=row,
         blame="carrier" if row else "",
+        direction=direction,
         needs=frozenset({Need.BOXES, Need.LINE}),
         lines=lambda county, place: (_line(county, place),),
     )
@@ -360,11 +363,13 @@ FAULTS: Mapping[str, Kind] = {
         Text("线路上行全部丢包", "everything towards the county is lost"),
         lambda wire: Spoilt(wire=wire, direction="up", loss=100),
         row="11",
+        direction="up",
     ),
     "loss_down": _spoils(
         Text("线路下行全部丢包", "everything towards the township is lost"),
         lambda wire: Spoilt(wire=wire, direction="down", loss=100),
         row="11",
+        direction="down",
     ),
     "loss_icmp": _spoils(
         Text("线路只丢 ICMP，业务照常", "only ICMP is lost; connections work"),

@@ -143,7 +143,11 @@ class _Link:
         span = _since(fault), _until(fault)
         shows = bool(FAULTS[fault.kind].row or fault.rows)
         expected = " → ".join(str(finding) for finding in self._expected(span)) if shows else ""
-        misses = [*map(self._words, self._of_fault.get(fault.id, ())), *self._rows_missed(fault)]
+        misses = [
+            *map(self._words, self._of_fault.get(fault.id, ())),
+            *self._rows_missed(fault),
+            *self._direction_missed(fault),
+        ]
         line = Line(
             fault=fault.id, kind=fault.kind, link=self.told.facts["link"], expected=expected or "–", found=None, judged="–",
             misses=tuple(misses),
@@ -183,6 +187,14 @@ class _Link:
             told = tuple(self._rows(_since(fault), _until(fault)))
             if told != rows:
                 yield f"rows {' → '.join(told) or 'none'} instead of {' → '.join(rows) or 'none'}"
+
+    def _direction_missed(self, fault: Injected) -> Iterator[str]:
+        """Where the line carries one way only, the two reflectors' counts say which (row 21)."""
+        wanted = FAULTS[fault.kind].direction
+        if wanted and self.truth.peers and self._promised(fault):
+            told = self.told.directions(_since(fault) + self.slack.cause, _until(fault) - self.slack.cause)
+            if told != {wanted}:
+                yield f"direction {' and '.join(sorted(map(str, told))) or 'not told'} instead of {wanted}"
 
     def _promised(self, fault: Injected) -> tuple[str, ...] | None:
         if fault.rows is not None:

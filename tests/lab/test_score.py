@@ -300,3 +300,16 @@ def test_a_link_the_statement_lacks_is_a_miss() -> None:
 def test_the_truth_survives_being_written_down(tmp_path: Path) -> None:
     TRUTH.save(tmp_path / "truth.json")
     assert Truth.load(tmp_path / "truth.json") == TRUTH
+
+
+@pytest.mark.parametrize(
+    ("told", "missed"), [("up", []), ("down", ["direction down instead of up"]), (None, ["direction None instead of up"])]
+)
+def test_a_line_that_carries_one_way_must_be_told_which(told: str | None, missed: list[str]) -> None:
+    truth = replace(TRUTH, notices=(), peers=True, faults=(fault("up", "loss_up", "01", (10, 20), rows=("11",)),))
+    found = {
+        "period": {"from": instant(0), "to": instant(100)},
+        "links": [link(A, 0, outage("A-1", {**piece(10.4, 20.4, "11"), "direction": told})), link(B, 0), link(C, 0)],
+        "events": [],
+    }
+    assert misses(score(truth, found)) == missed
