@@ -155,7 +155,7 @@ def _source(asked: Asked, links: Links) -> Reader:
     if asked.events is not None:
         events, events_digest = files.read_events(asked.events)
         digests.append(("events", events_digest))
-    return Recorded(recorded, events, tuple(digests), (*files.conflicts(recorded), *unknown))
+    return Recorded(recorded, events, tuple(digests), (*files.flaws(recorded), *unknown))
 
 
 def _newest_manifest(store: Path | None, case: Case) -> dict[str, str] | None:
