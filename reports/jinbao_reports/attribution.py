@@ -111,7 +111,7 @@ class Attribution:
         self.mains_off = self.life.periods("mains_off", "mains_on")
         self.los = self.life.periods("los_on", "los_off")
         self.pieces = tuple(self._pieces())
-        self.t_ref = max((self._interval(key) for _, key in self.pieces), default=county.measured.links.interval("core"))
+        self.t_ref = max(self._interval(key) for _, key in self.pieces)
 
     def _pieces(self) -> Iterator[tuple[Span, SeriesKey]]:
         """The DOWN spans, each with the series that gave it."""
@@ -125,7 +125,7 @@ class Attribution:
     def _interval(self, key: SeriesKey) -> int:
         records = self.county.measured.records(*key)
         first, last = records.at.searchsorted([self.outage.onset, self.outage.down[-1][1]])
-        return int(records.interval[first:last].max(initial=0)) or self.county.measured.links.interval(key[2])
+        return int(records.interval[first:last].max(initial=0))
 
     def slices(self) -> tuple[Slice, ...]:
         """In order of time, smoothed; they cover the outage's DOWN spans exactly."""

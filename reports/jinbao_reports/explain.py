@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from jinbao_collector.series import NONE
 from jinbao_config.links import ALL_LINKS
 from jinbao_reports import words
 from jinbao_reports.attribution import County
@@ -125,7 +126,7 @@ def _edges(judgement: Judgement, found: JudgedOutage, write: Writer) -> list[dic
                 middle = int(np.searchsorted(series.at, at))
                 around = series.take(slice(max(middle - _AROUND, 0), middle + _AROUND))
                 samples = [
-                    {"at": write.instant(instant), "outcome": series.outcomes[code], "rtt_us": rtt if rtt >= 0 else None}
+                    {"at": write.instant(instant), "outcome": series.outcomes[code], "rtt_us": None if rtt == NONE else rtt}
                     for instant, code, rtt in zip(around.at.tolist(), around.outcome.tolist(), around.rtt.tolist(), strict=True)
                 ]
                 rows.append({"edge": edge, "vantage": name[1], "target": name[2], "samples": samples})

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 
-from jinbao_collector.series import Ints
+from jinbao_collector.series import NONE, Ints
 from jinbao_reports.interval import Spans
 from jinbao_reports.measured import Rung
 from jinbao_reports.timeline import Results
@@ -41,7 +41,7 @@ def quality(rung: Rung, spans: Spans) -> Quality:
     """Over the samples whose instants lie in `spans`."""
     parts = [slice(*rung.results.before(span).tolist()) for span in spans]
     ok, rtt = rung.results.ok, rung.rtt
-    delays = np.sort(_joined(rtt[part][ok[part] & (rtt[part] >= 0)] for part in parts))
+    delays = np.sort(_joined(rtt[part][ok[part] & (rtt[part] != NONE)] for part in parts))
     mean_abs, jitter = _variation(rung.results, rtt, parts)
     return Quality(
         sent=sum(len(ok[part]) for part in parts),
@@ -73,7 +73,7 @@ def _median(ordered: Ints) -> Fraction | None:
 
 def _variation(results: Results, rtt: Ints, parts: list[slice]) -> tuple[Fraction | None, Fraction | None]:
     """Mean |IPDV| and RFC 1889's J over consecutive samples that both arrived, without a gap between."""
-    good = results.ok & (rtt >= 0)
+    good = results.ok & (rtt != NONE)
     follows = good[1:] & good[:-1]
     follows[results.alone[:-1]] = False
     steps = _joined(np.diff(rtt[part])[follows[part.start : max(part.stop - 1, part.start)]] for part in parts)

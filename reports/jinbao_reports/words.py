@@ -120,6 +120,7 @@ REASONS: Catalogue = {
 # What the evidence itself says against itself (judgement R1.4, R1.5, R9; wire.md verdicts).
 INTEGRITY: Catalogue = {
     "conflict": Text("同一探测有两种结果，按无数据处理", "two results for one probe, treated as no data"),
+    "negative_rtt": Text("往返时延为负，时钟存疑", "negative round trip, clock in doubt"),
     "unknown_link": Text("线路不在登记表中，未采用", "link not in the register, not used"),
     "clock_step": Text("时钟跳变，已按单调时钟重新定时", "clock stepped, re-timed by the monotonic clock"),
     "clock_suspect": Text("时钟存疑", "clock in doubt"),

@@ -32,7 +32,7 @@ _SAMPLES = "link,vantage,target,sent_at,outcome,rtt_us,boot_id,seq,mono_ns,inter
 _EVENTS = "link,vantage,at,event,boot_id,detail"
 _INTERVALS = "link,from,to,state,cause"
 
-_RECORDED = ("samples.csv", "intervals.csv", "events.csv", "ledger.toml")
+_RECORDED = ("samples.csv", "intervals.csv", "events.csv", "ledger.toml", "indicators.toml")
 
 Json = dict[str, Any]
 Expected = tuple[tuple[str, Any], ...]
@@ -146,6 +146,8 @@ def _recorded(case: Json) -> Iterator[tuple[str, str]]:
         yield "samples.csv", _csv(case.get("columns", _SAMPLES), rows)
     if "events" in case:
         yield "events.csv", _csv(_EVENTS, drawing.events(case["events"], day))
+    if "indicators" in case:
+        yield "indicators.toml", f'schema = "jinbao.indicators/1"\n{case["indicators"]}'
     if "ledger" in case:
         yield "ledger.toml", "\n".join(_entry(entry, day) for entry in case["ledger"])
 
