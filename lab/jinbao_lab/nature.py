@@ -83,6 +83,10 @@ class Site:
         self.held[what] -= 1
 
     @property
+    def powered(self) -> bool:
+        return not self.held["power"]
+
+    @property
     def now(self) -> SiteNow:
         held = self.held
         return SiteNow(not held["power"] and not held["process"], self.boot, not held["mains"], not held["disk"])

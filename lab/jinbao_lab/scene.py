@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
-from jinbao_lab import processes
+from jinbao_lab import nature, processes
 from jinbao_lab.box import network_of
 from jinbao_lab.county import County
 from jinbao_lab.defects import Damage, Defect
@@ -31,18 +31,37 @@ class App:
     """The application server; see faults.Server."""
 
     ground: Ground
+    _nature: nature.Server = field(default_factory=nature.Server)
+    _made: str = "up"
 
     def stop(self) -> None:
-        self.ground.stop_app()
+        self._nature.stop()
+        self._settle()
 
     def start(self) -> None:
-        self.ground.start_app()
+        self._nature.start()
+        self._settle()
 
     def hang(self) -> None:
-        self.ground.hang_app(hangs=True)
+        self._nature.hang()
+        self._settle()
 
     def resume(self) -> None:
-        self.ground.hang_app(hangs=False)
+        self._nature.resume()
+        self._settle()
+
+    def _settle(self) -> None:
+        """Several faults may be on it at once."""
+        before, self._made = self._made, self._nature.now
+        if before == self._made:
+            return
+        if self._made == "stopped":
+            self.ground.stop_app()
+            return
+        if before == "stopped":
+            self.ground.start_app()
+        if "hangs" in (before, self._made):
+            self.ground.hang_app(hangs=self._made == "hangs")
 
 
 @dataclass
@@ -51,6 +70,7 @@ class Collector:
     ground: Ground
     port: int
     _process: subprocess.Popen[bytes] | None = None
+    _nature: nature.Server = field(default_factory=nature.Server)
 
     def command(self, *words: str) -> list[str]:
         return [*COLLECTOR, "--config", str(self.desk.collector), *words]
@@ -90,14 +110,17 @@ class Collector:
             return False
 
     def crash(self) -> None:
-        """kill -9; returns when it is gone."""
+        """kill -9; returns when it is gone. Killed twice, it is started again by the second healing."""
         assert self._process is not None
+        self._nature.crash()
         self._process.kill()
         self._process.wait()
 
     def restart(self) -> None:
         """Without waiting: agents that come too early try again."""
-        self._process = processes.start(self.ground.at(CENTRE, self.command("serve")), self.desk.log("collector"))
+        self._nature.restart()
+        if self._nature.now == "up":
+            self._process = processes.start(self.ground.at(CENTRE, self.command("serve")), self.desk.log("collector"))
 
     def stop(self) -> int:
         assert self._process is not None
