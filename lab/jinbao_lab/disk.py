@@ -104,8 +104,19 @@ class LosableDisk:
             self._lost = False
 
 
+def is_there(disk: Disk) -> bool:
+    """Not while its machine has no power."""
+    return os.path.ismount(disk.folder)
+
+
+def is_full(disk: Disk) -> bool:
+    return (disk.folder / _BALLAST).exists()
+
+
 def fill(disk: Disk) -> None:
-    """To the last byte."""
+    """To the last byte. Raises Failed where it is not mounted: what lies below is the disk of whoever runs the lab."""
+    if not is_there(disk):
+        raise Failed(f"{disk.folder}: no disk of its own is mounted here")
     with (disk.folder / _BALLAST).open("ab", buffering=0) as ballast:
         for size in (_CHUNK, 1):
             try:
@@ -122,7 +133,7 @@ def free(disk: Disk) -> None:
 
 def put_away(disk: Disk) -> None:
     """Leaves a copy of what it holds in the folder, and takes the disk away. One whose machine is off stays where it is."""
-    if not os.path.ismount(disk.folder):
+    if not is_there(disk):
         return
     copy = disk.folder.with_name(f"{disk.folder.name}.copy")
     shutil.copytree(disk.folder, copy, ignore=shutil.ignore_patterns(_BALLAST, "lost+found"))

@@ -74,10 +74,9 @@ class Site:
         if before.mains != self._made.mains:
             assert self._ups is not None
             self._ups.order(status="OL CHRG" if self._made.mains else "OB DISCHRG")
-        if before.room != self._made.room:
-            assert self.disk is not None
-            (disk.free if self._made.room else disk.fill)(self.disk)
         self._settle_power()
+        if self.disk and disk.is_there(self.disk) and disk.is_full(self.disk) == self._made.room:
+            (disk.free if self._made.room else disk.fill)(self.disk)
         if self.machine.on and self._made.runs != self.machine.agent_runs:
             (self.machine.start_agent if self._made.runs else self.machine.crash_agent)()
 
