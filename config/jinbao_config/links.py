@@ -236,13 +236,10 @@ def _contradictions(links: Links) -> Iterator[tuple[str, str]]:
 
 
 def _misplaced(where: str, targets: Mapping[str, Target]) -> Iterator[tuple[str, str]]:
-    """The rung `peer` is the one answer that cannot be faked: nothing else may stand there, and it nowhere else."""
+    """A reflector's answer is the one that cannot be faked: it stands on its own rung, so that no other is taken for it."""
     for name, target in targets.items():
-        if (name == "peer") != (target.kind == "peer"):
-            wanted = (
-                "expected peer://ADDRESS:PORT, the other agent's reflector" if name == "peer" else "only rung peer may be one"
-            )
-            yield f"{where}.{name}", f"{str(target)!r}: {wanted}"
+        if name != "peer" and target.kind == "peer":
+            yield f"{where}.{name}", f"{str(target)!r}: only rung peer may be one"
 
 
 def _shared_reflectors(links: Links) -> Iterator[tuple[str, str]]:

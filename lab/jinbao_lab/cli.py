@@ -116,7 +116,10 @@ def _add_chance(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 def _seeds(text: str) -> range:
     """'7' or '1..2000', both ends included."""
     first, _, last = text.partition("..")
-    return range(int(first), int(last or first) + 1)
+    seeds = range(int(first), int(last or first) + 1)
+    if not seeds:
+        raise argparse.ArgumentTypeError(f"{text!r}: no seed lies in it; expected the smaller first, such as 1..2000")
+    return seeds
 
 
 def _scenario(asked: argparse.Namespace) -> tuple[Path, Scenario]:

@@ -64,19 +64,22 @@ def wrong(ideal: Ideal, told: "found.Found", slack: Slack) -> Iterator[Miss]:
                 if said not in may and not (said == UP and UNTOLD in may):
                     free = fringes
                     if isinstance(said, Finding) and "down" in _states(may):
-                        free = sorted((*fringes, *loose, *(_around(pieces, slack) if _is_same_cause(said, may) else ())))
+                        beside = [span for span, right in loose if said in right]
+                        free = sorted((*fringes, *beside, *(_around(pieces, slack) if _is_same_cause(said, may) else ())))
                     for first, last in left(max(since, begin), min(until, end), free):
                         where = "" if scope == "link" else "service: "
                         yield Miss(first, last, f"{where}{said} instead of {words(may)}")
 
 
-def _loose(pieces: Sequence[Piece], exact: Sequence[Span], slack: Slack) -> Iterator[Span]:
-    """Where a cause may be its neighbour's, since an exact instant keeps it from another."""
+def _loose(pieces: Sequence[Piece], exact: Sequence[Span], slack: Slack) -> Iterator[tuple[Span, Said]]:
+    """Where a cause may be its neighbour's, since an exact instant keeps it from another: with what is right beside it."""
     for piece in pieces[1:]:
         edge = piece.since_us
         for begin, end in exact:
             if begin - slack.smoothed < edge < end + slack.smoothed:
-                yield min(begin, edge) - slack.cause, max(end, edge) + slack.cause
+                span = min(begin, edge) - slack.cause, max(end, edge) + slack.cause
+                beside = (one.may for one in pieces if one.since_us < span[1] and span[0] < one.until_us)
+                yield span, frozenset().union(*beside)
 
 
 def _around(pieces: Sequence[Piece], slack: Slack) -> Iterator[Span]:
@@ -160,13 +163,13 @@ def faint(ideal: Ideal, told: "found.Found") -> Iterator[Miss]:
 
 def unjust(ideal: Ideal, told: "found.Found", blamed: Sequence[Span], slack: Slack) -> Iterator[Miss]:
     """Counted against the carrier where nothing of his was broken: `blamed` is when something was. Whatever else is so, but for
-    what the ledger's instants keep from its neighbour (R4.2)."""
+    what the ledger's instants keep from its neighbour (R4.2), and for slivers within the statement's own edge error of T."""
     known = [(since - slack.edge, until + slack.cause) for since, until in blamed]
     stated = [(begin, end) for begin, end in ideal.exact if begin == end]
-    widened = sorted((*known, *_loose(ideal.pieces["link"], stated, slack)))
+    widened = sorted((*known, *(span for span, _ in _loose(ideal.pieces["link"], stated, slack))))
     for since, until, said in told.told("link"):
         if isinstance(said, Finding) and said.klass == "counted":
-            for begin, end in left(since, until, widened):
+            for begin, end in left(since, until, widened) if until - since > slack.edge else ():
                 yield Miss(begin, end, f"{said}: counted, and nothing of the carrier's was broken")
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from jinbao_agent.sample import Event
 from jinbao_collector.series import Ints, Series
 from jinbao_collector.store import Reader, SeriesKey
-from jinbao_config.links import ALL_LINKS, COUNTY_SITE_TARGETS, TOWNSHIP_TARGETS, Links
+from jinbao_config.links import ALL_LINKS, COUNTY_SITE_TARGETS, TOWNSHIP_TARGETS, Links, Target
 from jinbao_reports.clock_steps import restamp, restamp_events, steps_of
 from jinbao_reports.interval import FOREVER, Span, Spans, merge
 from jinbao_reports.profiles import OutageRule
@@ -240,16 +240,22 @@ class Measured:
     def _prepared(self, key: SeriesKey, records: Series, *, service: bool) -> Rung:
         host = self._host(*key)
         # Nothing is known after `as_of`.
-        known = results(records, self.wait_ms, host, service=service, authentic=key[2] == "peer", until=self.window[1])
+        known = results(records, self.wait_ms, host, service=service, authentic=self._is_reflector(*key), until=self.window[1])
         return Rung(records, known, self._restamped(key)[1], host)
 
-    def _host(self, link: str, vantage: str, target: str) -> str:
+    def _targets(self, link: str, vantage: str) -> Mapping[str, Target]:
         if link == ALL_LINKS:
-            targets = self.links.county.targets
-        else:
-            declared = self.links[link]
-            targets = declared.targets if vantage == "township" else declared.seen_from_county()
+            return self.links.county.targets
+        declared = self.links[link]
+        return declared.targets if vantage == "township" else declared.seen_from_county()
+
+    def _host(self, link: str, vantage: str, target: str) -> str:
+        targets = self._targets(link, vantage)
         return targets[target].host if target in targets else ""
+
+    def _is_reflector(self, link: str, vantage: str, target: str) -> bool:
+        targets = self._targets(link, vantage)
+        return target in targets and targets[target].kind == "peer"
 
     def judged(self, key: SeriesKey, rule: OutageRule, *, service: bool = False) -> Results:
         """What the rule looks at: the samples, or their windows."""

@@ -73,8 +73,9 @@ def in_order_entered(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def _latest_versions(tickets: Iterable[Entry]) -> Iterator[Entry]:
-    """Entries with one number are versions of one ticket on this link; the one entered last speaks."""
-    latest = {(entry.number, "" if entry.number else entry.id): entry for entry in in_order_entered(tickets)}
+    """Entries with one number and one report are versions of one ticket on this link; the one entered last speaks. A list that
+    begins its numbers anew each month has other reports under them."""
+    latest = {(entry.number, entry.reported_at, "" if entry.number else entry.id): entry for entry in in_order_entered(tickets)}
     yield from latest.values()
 
 

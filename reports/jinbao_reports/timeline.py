@@ -185,7 +185,9 @@ def windows(samples: Results, dt: int, worst: Fraction) -> Results:
     lost = np.add.reduceat((~samples.ok).astype(np.int64), first)
     measured = 2 * sent * samples.interval(first) >= dt
     good = lost * worst.denominator <= sent * worst.numerator
-    return Results(good[measured], (starts * dt)[measured], np.full(int(measured.sum()), dt), np.zeros(0, np.int64))
+    return Results(
+        good[measured], (starts * dt)[measured], np.full(int(measured.sum()), dt), np.zeros(0, np.int64), samples.until
+    )
 
 
 def hysteresis(samples: Results, n: int) -> Timeline:
