@@ -32,6 +32,8 @@ ROOT = Path(__file__).resolve().parents[1]
 MODULES = {
     "timeline": "r1_ or r2_",
     "attribution": "r4_",
+    "observer": "r4_",
+    "ladder": "r4_",
     "service_time": "period or service or G34 or legal or month or cap",
     "sla": "r5_ or G1 or G0",
 }

@@ -185,7 +185,6 @@ class Measured:
     wait_ms: int
     window: Span
     _records: dict[SeriesKey, tuple[Series, frozenset[int]]] = field(default_factory=dict)
-    _longest: dict[SeriesKey, int] = field(default_factory=dict)
     _rungs: dict[tuple[SeriesKey, bool], Rung] = field(default_factory=dict)
     _timelines: dict[tuple[SeriesKey, OutageRule, bool], Timeline] = field(default_factory=dict)
     _lives: dict[tuple[str, str], AgentLife] = field(default_factory=dict)
@@ -211,13 +210,6 @@ class Measured:
         """Every row of a series, not_sent ones too, on the right clock."""
         return self._restamped((link, vantage, target))[0]
 
-    def longest_interval(self, link: str, vantage: str, target: str) -> int:
-        """The longest T of any of a series' samples, milliseconds."""
-        key = link, vantage, target
-        if key not in self._longest:
-            self._longest[key] = int(self.records(*key).interval.max(initial=0))
-        return self._longest[key]
-
     def _restamped(self, key: SeriesKey) -> tuple[Series, frozenset[int]]:
         if key not in self._records:
             self._records[key] = restamp(self.source.series(*key, *self.window), steps_of(self.events, *key[:2]))
@@ -230,12 +222,6 @@ class Measured:
         if (key, serving) not in self._rungs:
             self._rungs[key, serving] = self._prepared(key, self.records(*key), service=serving)
         return self._rungs[key, serving]
-
-    def around(self, link: str, vantage: str, target: str, since: int, until: int) -> Rung:
-        """A rung with at least the samples of [since, until): for evidence a year of each would be too much to prepare."""
-        key = link, vantage, target
-        known = self._rungs.get((key, target == "app"))
-        return known or self._prepared(key, self.records(*key).between(since, until), service=target == "app")
 
     def _prepared(self, key: SeriesKey, records: Series, *, service: bool) -> Rung:
         host = self._host(*key)
