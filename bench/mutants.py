@@ -162,26 +162,30 @@ def _passes(tree: Path, patience: int, words: str) -> bool:
 
     In a fork, so that what the judge itself imports is imported once for all mutants.
     """
+    scratch = tree / "scratch"  # all that the tests write, so that nothing outlives a test that was cut short
+    scratch.mkdir()
     child = os.fork()
     if not child:
         signal.alarm(patience)
-        os._exit(_test(tree, words))
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        os._exit(_test(tree, scratch, words))
+    passed = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    shutil.rmtree(scratch)
+    return passed
 
 
-def _test(tree: Path, words: str) -> int:
+def _test(tree: Path, scratch: Path, words: str) -> int:
     paths = [str(tree / folder) for folder in FOLDERS]
     sys.path[:0] = paths
-    os.environ |= {"PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1"}
+    os.environ |= {"PYTHONPATH": os.pathsep.join(paths), "PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(scratch)}
+    tempfile.tempdir = str(scratch)
     sys.dont_write_bytecode = True
     os.chdir(tree)
     silence = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(silence, stream)
     tests = [f"tests/reports/test_{name}.py" for name in TESTS]
-    return int(
-        pytest.main(["-x", "-q", "--assert=plain", "-p", "no:cacheprovider", "--hypothesis-seed=0", "-k", words, *tests])
-    )
+    quiet = ["-x", "-q", "--assert=plain", "-p", "no:cacheprovider", "--hypothesis-seed=0", f"--basetemp={scratch}/pytest"]
+    return int(pytest.main([*quiet, "-k", words, *tests]))
 
 
 if __name__ == "__main__":
