@@ -47,20 +47,27 @@ class County:
     links: tuple[Link, ...]
     states: Mapping[str, LinkState]
     stated: Mapping[str, Stated]
-    _observers: dict[tuple[str, str], Observer] = field(default_factory=dict)
+    _together: dict[tuple[str, str], dict[Outage, Observer]] = field(default_factory=dict)
 
     def attributed(self, outage: Outage, carried: Spans) -> Attributed:
         attribution = Attribution(self, outage)
         slices, grace = attribution.slices(carried)
         return Attributed(slices, grace, attribution.suspect, attribution.t_ref, attribution.counts())
 
-    def observer(self, link: str, scope: str) -> Observer:
-        """For all outages of a link at once, as far as no grace cuts them: a year's are looked at together."""
-        if (link, scope) not in self._observers:
-            state = self.states[link]
-            found = outages(link, scope, state.link if scope == "link" else service_only(state))
-            self._observers[link, scope] = Observer(self, self.link(link), scope, [Attribution(self, item) for item in found])
-        return self._observers[link, scope]
+    def observer(self, outage: Outage) -> Observer | None:
+        """The one that looks at all outages of a link together, as a year's should be; None if this is none of ours."""
+        key = outage.link, outage.scope
+        if key not in self._together:
+            state = self.states[outage.link]
+            found = list(outages(*key, state.link if outage.scope == "link" else service_only(state)))
+            self._together[key] = (
+                dict.fromkeys(found, self.observe([Attribution(self, item) for item in found])) if found else {}
+            )
+        return self._together[key].get(outage)
+
+    def observe(self, found: "list[Attribution]", grace: Spans = ()) -> Observer:
+        first = found[0].outage
+        return Observer(self, self.link(first.link), first.scope, found, grace)
 
     def link(self, code: str) -> Link:
         return next(link for link in self.links if link.code == code)
@@ -163,10 +170,9 @@ class Attribution:
             yield cuts[:-1], cuts[1:], results.interval(last)
 
     def _decided(self, grace: Spans) -> tuple[Slice, ...]:
-        if not intersect(grace, (self._whole,)):
-            return tuple(self.county.observer(self.outage.link, self.outage.scope).slices(self.outage))
-        alone = Observer(self.county, self.county.link(self.outage.link), self.outage.scope, [self], grace)
-        return tuple(alone.slices(self.outage))
+        """A grace cuts into the outage's slices, so that it must be looked at alone."""
+        together = None if intersect(grace, (self._whole,)) else self.county.observer(self.outage)
+        return tuple((together or self.county.observe([self], grace)).slices(self.outage))
 
     @cached_property
     def _longest_interval(self) -> int:

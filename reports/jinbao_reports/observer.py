@@ -37,8 +37,6 @@ class Observer:
     def slices(self, outage: Outage) -> Iterator[Slice]:
         """Neighbours in which nothing differs that the table may ask are one, unless a statement or an event parts them."""
         begin, end = self.onsets.searchsorted(outage.onset), self.onsets.searchsorted(outage.onset, "right")
-        if begin == end:
-            raise KeyError(outage.id)
         first = self._first[self._first.searchsorted(begin) : self._first.searchsorted(end)].tolist()
         for start, following in pairwise([*first, int(end)]):
             seen = self._observation(start)
