@@ -8,18 +8,21 @@ import logging
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from jinbao_agent import once
 from jinbao_agent.clock import SystemClock
-from jinbao_agent.doctor import Finding, Say, examine, exit_code
+from jinbao_agent.doctor import examine, exit_code
 from jinbao_agent.enrol import Code, EnrolError, enrol
+from jinbao_agent.finding import Finding, Say
 from jinbao_agent.https import Unreachable
 from jinbao_agent.identity import Home, InUse
 from jinbao_agent.ladder import Rung, ladder
+from jinbao_agent.mains import Known
+from jinbao_agent.peers import Keyring, read_peers
 from jinbao_agent.run import Agent, Machine
 from jinbao_agent.status import Status, read_status
 from jinbao_agent.table import print_table
@@ -127,7 +130,8 @@ async def _live(config: AgentConfig, rungs: tuple[Rung, ...], home: Home) -> Non
 
 def _once(setup: Setup) -> int:
     rungs = setup.rungs()
-    results = asyncio.run(once.climb(rungs, setup.config.wait / 1000))
+    keyring = Keyring(setup.config.vantage, read_peers(setup.home))
+    results = asyncio.run(once.climb(rungs, setup.config.wait / 1000, keyring))
     say = setup.say
     setup.show(
         [once.facts(rung, result) for rung, result in results],
@@ -141,7 +145,7 @@ def _once(setup: Setup) -> int:
 
 def _check(setup: Setup) -> int:
     findings: list[Finding] = []
-    for finding in examine(setup.config, setup.rungs(), setup.home, SystemClock(), setup.say):
+    for finding in examine(setup.config, setup.links(), setup.rungs(), setup.home, SystemClock(), setup.say):
         findings.append(finding)
         if not setup.options.json:
             print(finding.lines(), flush=True)
@@ -154,6 +158,9 @@ def _status(setup: Setup) -> int:
         missing = setup.say("数据目录不存在，探针还没有运行过", "the data folder does not exist, the agent never ran")
         raise FileNotFoundError(f"{setup.home.folder}: {missing}")
     status = read_status(setup.home)
+    if setup.config.mains is None and status.spool is not None:
+        # What an earlier configuration sensed is remembered, but says nothing of now.
+        status = replace(status, spool=replace(status.spool, mains=None))
     setup.show(_status_facts(status), lambda: _print_status(status, setup.say))
     return 1 if status.problems else 0
 
@@ -191,6 +198,8 @@ def _print_status(status: Status, say: Say) -> None:
         return
     print(say("链：", "chain: ") + f"{spool.head.chain} #{spool.head.number} {spool.head.hash}")
     print(say(f"待上传 {spool.waiting} 批，", f"{spool.waiting} batches waiting, ") + f"{spool.bytes / 1e6:.1f} MB")
+    if spool.mains is not None:
+        _print_mains(spool.mains, say)
     print_table(
         (say("线路", "link"), say("探测点", "rung"), say("时间", "at"), say("结果", "outcome"), say("往返", "rtt")),
         [
@@ -198,6 +207,16 @@ def _print_status(status: Status, say: Say) -> None:
             for sample in spool.latest
         ],
     )
+
+
+def _print_mains(mains: Known, say: Say) -> None:
+    if mains.on is not None:
+        state = say("有电", "on") if mains.on else say("停电", "off")
+        since = _moment(mains.since_us)
+        print(say(f"市电：{state}，自 {since} 起（{mains.detail}）", f"mains: {state} since {since} ({mains.detail})"))
+    if mains.problem:
+        since = _moment(mains.problem_us)
+        print(say(f"市电监测自 {since} 起无读数：{mains.problem}", f"the mains is not known since {since}: {mains.problem}"))
 
 
 def _moment(utc_us: int) -> str:

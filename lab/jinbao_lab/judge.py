@@ -19,9 +19,13 @@ _SCENARIOS = Path(__file__).parents[1] / "scenarios"
 
 
 def _inputs(desk: Desk, truth: Truth) -> list[str]:
-    period = f"{_moment(truth.from_us)}/{_moment(truth.to_us)}"
     files = ["--links", str(desk.links), "--contract", str(desk.contract)]
-    return ["--store", str(desk.store), *files, "--period", period]
+    return ["--store", str(desk.store), *files, "--period", period_of(truth)]
+
+
+def period_of(truth: Truth) -> str:
+    """As --period takes it."""
+    return f"{_moment(truth.from_us)}/{_moment(truth.to_us)}"
 
 
 def _moment(at_us: int) -> str:
