@@ -168,4 +168,4 @@ def _room(plan: Plan) -> int:
 
 def _kinds(plan: Plan) -> Iterable[str]:
     """Those in use and the plain ones, so that a rung may become another's kind without a visit."""
-    return sorted({"nic", "icmp", "tcp", "http", "https", "peer"} | {rung.target.kind for rung in plan.rungs})
+    return sorted({"nic", "icmp", "tcp", "http", "https", "dns", "peer"} | {rung.target.kind for rung in plan.rungs})

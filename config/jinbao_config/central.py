@@ -81,7 +81,7 @@ def content_for(links: Mapping[str, Any], vantage: str, codes: Iterable[str], ti
 class Allowed:
     schema: str = key(choice("jinbao.allow/1"), doc="the format of this file")
     networks: tuple[str, ...] = key(networks_kind, doc="where targets may lie")
-    kinds: tuple[str, ...] = key(list_of(text), ("nic", "icmp", "tcp", "http", "https", "peer"), doc="kinds of probes")
+    kinds: tuple[str, ...] = key(list_of(text), ("nic", "icmp", "tcp", "http", "https", "dns", "peer"), doc="kinds of probes")
     fastest: int = key(interval_kind, 1_000, doc="no rung is probed more often than this")
     per_second: int = key(whole(1), 50, doc="probes a second, of all rungs together")
 
