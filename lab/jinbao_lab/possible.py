@@ -57,8 +57,12 @@ class Looks:
             yield from self._in_world(at, Ends(*ends))
 
     def _records(self, place: str, at: int) -> Maybe:
-        recorded = self.observer.recorded[place][at]
-        return EITHER if recorded is None else Maybe({recorded})
+        """Whether an agent's samples tell at that instant: its last ones still do for a while when it is dead."""
+        observer = self.observer
+        recorded = observer.recorded[place][at]
+        if recorded is False:
+            return EITHER if observer.agents[place].fades(observer.starts[at], observer.rule.fading_us) else NO
+        return EITHER if recorded is None else YES
 
     def _in_world(self, at: int, ends: Ends) -> Iterator[Look]:
         common = {**self._rungs(at, ends), **self._facts(at, ends)}
@@ -84,10 +88,11 @@ class Looks:
         return self.observer.answer(self.observer.now[at], self.township, "township", "app") is Answer.REFUSED
 
     def _sights(self, place: str, vantage: str, rung: str, at: int, ends: Ends) -> Sights:
-        """What one rung may show; not measured where its agent does not record, or where the rung is a silent one."""
-        heard = self.observer.heard(place, vantage, rung)[at]
+        """What one rung may show; not measured where its agent tells nothing, or where the rung is a silent one."""
+        told = reversed(self.observer.heard(place, vantage, rung)[: at + 1])
+        heard = next((one for one in told if one.recorded is not False), None)
         records = ends.township if vantage == "township" else ends.county
-        if heard.recorded is False or not records:
+        if heard is None or not records:
             return _BLIND
         shown = Sights({True, False} if heard.answers is None else {heard.answers})
         silent = self._is_silent(place, vantage, rung)
