@@ -9,8 +9,9 @@ from pathlib import Path
 from jinbao_config.shape import ConfigError
 from jinbao_lab import box, byhand, needs, replays, run
 from jinbao_lab.chance import Wish, as_toml, draw
-from jinbao_lab.faults import FAULTS, Need
+from jinbao_lab.faults import FAULTS
 from jinbao_lab.files import Desk
+from jinbao_lab.kind import Need
 from jinbao_lab.processes import Failed, program
 from jinbao_lab.replay import replay
 from jinbao_lab.scenario import Scenario, read_scenario

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from jinbao_lab import disk
 from jinbao_lab.disk import Disk, LosableDisk, SmallDisk
 from jinbao_lab.equipment import Equipment, place_of
-from jinbao_lab.faults import Need
 from jinbao_lab.files import UPS_PORT, Desk
 from jinbao_lab.ground import Ground
+from jinbao_lab.kind import Need
 from jinbao_lab.machine import Machine
 from jinbao_lab.ups import Ups
 
 
 @dataclass
 class Site:
-    """See faults.Site."""
+    """See kind.Site."""
 
     ground: Ground
     machine: Machine

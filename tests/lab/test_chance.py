@@ -7,7 +7,8 @@ import pytest
 
 from jinbao_lab.chance import Wish, as_toml, draw, is_decidable
 from jinbao_lab.cli import main
-from jinbao_lab.faults import FAULTS, Need
+from jinbao_lab.faults import FAULTS
+from jinbao_lab.kind import Need
 from jinbao_lab.scenario import Fault, Rhythm, Scenario, read_scenario
 
 WISHES = [Wish(seed, minutes=0.7, townships=3) for seed in range(12)]
