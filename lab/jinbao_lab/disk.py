@@ -86,7 +86,7 @@ class LosableDisk:
 
     def power_off(self) -> None:
         """To be called when nothing of its machine runs any more."""
-        if self._lost:
+        if self._lost and is_mounted(self):
             _run("umount", str(self.folder))
             self._await_release()
 
@@ -104,8 +104,14 @@ class LosableDisk:
             self._lost = False
 
 
+def is_mounted(disk: Disk) -> bool:
+    return os.path.ismount(disk.folder)
+
+
 def fill(disk: Disk) -> None:
-    """To the last byte."""
+    """To the last byte. Raises Failed where it is not mounted: what lies under it is everybody's disk."""
+    if not is_mounted(disk):
+        raise Failed(f"{disk.folder}: not filled, as the disk that belongs there is not mounted")
     with (disk.folder / _BALLAST).open("ab", buffering=0) as ballast:
         for size in (_CHUNK, 1):
             try:
@@ -117,12 +123,13 @@ def fill(disk: Disk) -> None:
 
 
 def free(disk: Disk) -> None:
-    (disk.folder / _BALLAST).unlink()
+    """Of what filled it, if anything did and was kept."""
+    (disk.folder / _BALLAST).unlink(missing_ok=True)
 
 
 def put_away(disk: Disk) -> None:
     """Leaves a copy of what it holds in the folder, and takes the disk away. One whose machine is off stays where it is."""
-    if not os.path.ismount(disk.folder):
+    if not is_mounted(disk):
         return
     copy = disk.folder.with_name(f"{disk.folder.name}.copy")
     shutil.copytree(disk.folder, copy, ignore=shutil.ignore_patterns(_BALLAST, "lost+found"))

@@ -17,6 +17,7 @@ from jinbao_lab.defects import Damage, Defect
 from jinbao_lab.equipment import Equipment, node_of, place_of
 from jinbao_lab.files import Desk
 from jinbao_lab.ground import CENTRE, Ground
+from jinbao_lab.held import Held
 from jinbao_lab.kind import Need
 from jinbao_lab.machine import Machine
 from jinbao_lab.processes import program
@@ -31,18 +32,25 @@ class App:
     """The application server; see kind.Server."""
 
     ground: Ground
+    _held: Held = field(default_factory=Held)
 
     def stop(self) -> None:
-        self.ground.stop_app()
+        if self._held.take("up"):
+            self.ground.stop_app()
 
     def start(self) -> None:
-        self.ground.start_app()
+        if self._held.release("up"):
+            self.ground.start_app()
+            if "answering" in self._held:
+                self.ground.hang_app(hangs=True)
 
     def hang(self) -> None:
-        self.ground.hang_app(hangs=True)
+        if self._held.take("answering") and "up" not in self._held:
+            self.ground.hang_app(hangs=True)
 
     def resume(self) -> None:
-        self.ground.hang_app(hangs=False)
+        if self._held.release("answering") and "up" not in self._held:
+            self.ground.hang_app(hangs=False)
 
 
 @dataclass
@@ -51,6 +59,7 @@ class Collector:
     ground: Ground
     port: int
     _process: subprocess.Popen[bytes] | None = None
+    _held: Held = field(default_factory=Held)
 
     def command(self, *words: str) -> list[str]:
         return [*COLLECTOR, "--config", str(self.desk.collector), *words]
@@ -92,12 +101,14 @@ class Collector:
     def crash(self) -> None:
         """kill -9; returns when it is gone."""
         assert self._process is not None
-        self._process.kill()
-        self._process.wait()
+        if self._held.take("process"):
+            self._process.kill()
+            self._process.wait()
 
     def restart(self) -> None:
         """Without waiting: agents that come too early try again."""
-        self._process = processes.start(self.ground.at(CENTRE, self.command("serve")), self.desk.log("collector"))
+        if self._held.release("process"):
+            self._process = processes.start(self.ground.at(CENTRE, self.command("serve")), self.desk.log("collector"))
 
     def stop(self) -> int:
         assert self._process is not None
