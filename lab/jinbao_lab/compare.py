@@ -56,8 +56,9 @@ def wrong(ideal: Ideal, told: "found.Found", slack: Slack) -> Iterator[Miss]:
     for scope, pieces in ideal.pieces.items():
         # Line and service are not probed at one instant: at the line's edges a little is left of the service's outage.
         fringes = list(_edges(ideal.pieces["link"], slack)) if scope == "service" else []
+        parts = told.told(scope)
         for since, until, may in certain(pieces, slack):
-            for begin, end, said in told.told(scope):
+            for begin, end, said in parts:
                 if said not in may and not (said == UP and UNTOLD in may):
                     for first, last in left(max(since, begin), min(until, end), fringes):
                         where = "" if scope == "link" else "service: "

@@ -1,7 +1,7 @@
 """What a fault is, and what it acts on.
 
 A fault acts on a Scene: what is broken in the county, the sites with their agents, and the servers. The Scene may be the
-county of packets (scene.py) or the ideal observer's (ideal.py), which knows what everybody would see.
+county of packets (scene.py) or the ideal observer's (nature.py), which knows what everybody would see.
 """
 
 from collections.abc import Callable

@@ -4,7 +4,6 @@ It knows lines, machines and servers, and what anybody who asked would get. What
 (jinbao_lab.ideal).
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -12,6 +11,7 @@ from functools import lru_cache
 from jinbao_lab.county import EVERYWHERE, County
 from jinbao_lab.defects import Answer, Barred, Cut, Damage, Dead, Defect, Drawing, Impostor, Mute, Spoilt
 from jinbao_lab.faults import FAULTS
+from jinbao_lab.held import Held
 from jinbao_lab.truth import Truth
 
 TOWNSHIP_RUNGS = ("nic", "lan", "cpe", "edge", "core", "app")
@@ -44,73 +44,64 @@ class Now:
 
 @dataclass
 class Site:
-    """See kind.Site. Held down by several things at once, its agent runs when the last of them is over."""
+    """See kind.Site. Held down by several faults at once, its agent runs when the last of them is over."""
 
-    held: Counter[str] = field(default_factory=Counter)
+    held: Held = field(default_factory=Held)
     boot: int = 0
 
     def power_off(self) -> None:
-        self.held["power"] += 1
+        self.held.take("power")
 
     def power_on(self) -> None:
-        self._release("power")
-        self.boot += not self.held["power"]
+        self.boot += self.held.release("power")
 
     def crash_agent(self) -> None:
-        self.held["process"] += 1
+        self.held.take("process")
 
     def start_agent(self) -> None:
-        self._release("process")
+        self.held.release("process")
 
     def mains(self, *, on: bool) -> None:
-        if on:
-            self._release("mains")
-        else:
-            self.held["mains"] += 1
+        (self.held.release if on else self.held.take)("mains")
 
     def fill_disk(self) -> None:
-        self.held["disk"] += 1
+        self.held.take("disk")
 
     def free_disk(self) -> None:
-        self._release("disk")
+        self.held.release("disk")
 
     def lose_writes(self) -> None:
         """What was not made durable never counted as recorded."""
 
-    def _release(self, what: str) -> None:
-        if not self.held[what]:
-            raise ValueError(f"{what} was not taken from this site")
-        self.held[what] -= 1
-
     @property
     def now(self) -> SiteNow:
         held = self.held
-        return SiteNow(not held["power"] and not held["process"], self.boot, not held["mains"], not held["disk"])
+        return SiteNow("power" not in held and "process" not in held, self.boot, "mains" not in held, "disk" not in held)
 
 
 @dataclass
 class Server:
     """See kind.Server and kind.Collector."""
 
-    held: Counter[str] = field(default_factory=Counter)
+    held: Held = field(default_factory=Held)
 
     def stop(self) -> None:
-        self.held["stopped"] += 1
+        self.held.take("stopped")
 
     def start(self) -> None:
-        self.held["stopped"] -= 1
+        self.held.release("stopped")
 
     def hang(self) -> None:
-        self.held["hangs"] += 1
+        self.held.take("hangs")
 
     def resume(self) -> None:
-        self.held["hangs"] -= 1
+        self.held.release("hangs")
 
     crash, restart = stop, start
 
     @property
     def now(self) -> str:
-        return next((word for word in ("stopped", "hangs") if self.held[word]), "up")
+        return next((word for word in ("stopped", "hangs") if word in self.held), "up")
 
 
 @dataclass

@@ -4,7 +4,7 @@ Mostly there is one. There are more where it cannot be told whether an agent rec
 time, or whether a rung counts as one that never answers.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from typing import NamedTuple
 from jinbao_lab import nature, rulebook
 from jinbao_lab.county import EVERYWHERE
 from jinbao_lab.defects import Answer
+from jinbao_lab.hearing import Heard
 from jinbao_lab.lives import EITHER, NO, YES, Maybe
 from jinbao_lab.observer import Observer, Trouble
 from jinbao_lab.rulebook import Look
@@ -89,10 +90,9 @@ class Looks:
 
     def _sights(self, place: str, vantage: str, rung: str, at: int, ends: Ends) -> Sights:
         """What one rung may show; not measured where its agent tells nothing, or where the rung is a silent one."""
-        told = reversed(self.observer.heard(place, vantage, rung)[: at + 1])
-        heard = next((one for one in told if one.recorded is not False), None)
         records = ends.township if vantage == "township" else ends.county
-        if heard is None or not records:
+        heard = _last_told(self.observer.heard(place, vantage, rung), at) if records else None
+        if heard is None:
             return _BLIND
         shown = Sights({True, False} if heard.answers is None else {heard.answers})
         silent = self._is_silent(place, vantage, rung)
@@ -169,6 +169,11 @@ _RUNGS = ("lan", "cpe", "edge", "core", "app", "nic", "gw", "ce", "carrier", "co
 _TALLIES = ("cores", "county_cpes")
 _NOTHING = Look._make(None if name in _RUNGS else rulebook.SOME if name in _TALLIES else False for name in Look._fields)
 """A look at which nothing was measured."""
+
+
+def _last_told(heard: Sequence[Heard], at: int) -> Heard | None:
+    """What a rung showed there, or when it was last recorded."""
+    return next((heard[back] for back in range(at, -1, -1) if heard[back].recorded is not False), None)
 
 
 def _looks(options: Mapping[str, Options]) -> Iterator[Look]:
