@@ -99,8 +99,9 @@ def _states(may: Said) -> frozenset[str]:
 
 
 def _smoothing(before: Piece | None, piece: Piece, after: Piece | None, slack: Slack) -> Said:
-    """What a short cause may have become."""
-    if piece.may & {UP, UNKNOWN, UNTOLD} or piece.length >= slack.smoothed:
+    """What a short cause may have become; how short it is cannot be told where the line may be up as well."""
+    is_long = piece.length >= slack.smoothed and not piece.may & {UP, UNKNOWN, UNTOLD}
+    if is_long or "down" not in _states(piece.may):
         return frozenset()
     sides = (side.may for side in (before, after) if side is not None)
     return frozenset(said for may in sides for said in may if isinstance(said, Finding))

@@ -135,6 +135,10 @@ ALL_CORES_UP = _every(
 NOT_ALL_CORES_DOWN = Condition(
     Text("县核心并非各线路全断", "core is not down on all links"), lambda seen: seen.cores is not Everywhere.DOWN
 )
+NOTHING_NEARER_DOWN = Condition(
+    Text("本线路县核心以内各级均未断", "nothing on this link before core is down"),
+    lambda seen: DOWN not in (seen.lan, seen.cpe, seen.edge),
+)
 COUNTY_STANDS = (_rung("gw", UP), _rung("ce", UP))
 COUNTY_CPE_DOWN = _rung("county_cpe", DOWN)
 
@@ -195,6 +199,8 @@ ROWS: tuple[Row, ...] = (
                         "county cpe is down on all links, at least two",
                         Everywhere.DOWN,
                     ),
+                    _rung("core", DOWN),
+                    NOTHING_NEARER_DOWN,
                 ),
             ),
         ),

@@ -87,6 +87,18 @@ CASES: dict[str, tuple[Seen, tuple[str, str, str, str]]] = {
         Seen("core app", "cpe app", "core app", "cpe app", unseen="carrier"),
         ("14", "COUNTY_ACCESS", "carrier", "counted"),
     ),
+    "7 among others' outages, carrier hidden": (
+        Seen(
+            county="cpe app",
+            others="core app",
+            others_county="cpe app",
+            silent_agent="b2",
+            events=REBOOT,
+            unseen="carrier",
+            links=(FIRST, OTHER, "510422104"),
+        ),
+        ("7", "POWER_SUSPECTED", "unknown", "disputed"),
+    ),
     "15 county site": (
         Seen("core app", "cpe app", "core app", "cpe app", site="gw ce carrier"),
         ("15", "COUNTY_SITE", "centre", "not_carrier"),
