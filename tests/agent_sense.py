@@ -30,7 +30,8 @@ class Life:
             self._file, None, Author("", "install-1", "0.1.0", KEY), clock, boot=voice.boot, batch_ms=3_600_000
         )
         self.recorder.put([], voice.begins(last, clock, "0.1.0"))
-        self.sense = MainsSense(Mains(ups=parse_ups(ups.address), every=1_000), voice, clock, self.recorder)
+        mains = Mains(ups=parse_ups(ups.address), every=1_000)
+        self.sense = MainsSense(mains, voice, clock, self.recorder, clock.boottime_us())
 
     async def hears(self, seconds: int = 5) -> None:
         """Some time passes, and the UPS is asked."""

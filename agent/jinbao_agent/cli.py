@@ -15,12 +15,14 @@ from typing import Any
 
 from jinbao_agent import once
 from jinbao_agent.clock import SystemClock
-from jinbao_agent.doctor import Finding, Say, examine, exit_code
+from jinbao_agent.doctor import examine, exit_code
 from jinbao_agent.enrol import Code, EnrolError, enrol
+from jinbao_agent.finding import Finding, Say
 from jinbao_agent.https import Unreachable
 from jinbao_agent.identity import Home, InUse
 from jinbao_agent.ladder import Rung, ladder
 from jinbao_agent.mains import Known
+from jinbao_agent.peers import Keyring, read_peers
 from jinbao_agent.run import Agent, Machine
 from jinbao_agent.status import Status, read_status
 from jinbao_agent.table import print_table
@@ -128,7 +130,8 @@ async def _live(config: AgentConfig, rungs: tuple[Rung, ...], home: Home) -> Non
 
 def _once(setup: Setup) -> int:
     rungs = setup.rungs()
-    results = asyncio.run(once.climb(rungs, setup.config.wait / 1000))
+    keyring = Keyring(setup.config.vantage, read_peers(setup.home))
+    results = asyncio.run(once.climb(rungs, setup.config.wait / 1000, keyring))
     say = setup.say
     setup.show(
         [once.facts(rung, result) for rung, result in results],

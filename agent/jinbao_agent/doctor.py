@@ -4,10 +4,11 @@ import asyncio
 import ipaddress
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
+from jinbao_agent.check_peer import examine_peer
 from jinbao_agent.clock import Clock, clock_quality
+from jinbao_agent.finding import ENVIRONMENT, NOTE, OK, PROBLEM, Finding, Say
 from jinbao_agent.https import Https, Unreachable
 from jinbao_agent.identity import Home
 from jinbao_agent.keys import SigningKey
@@ -18,25 +19,8 @@ from jinbao_agent.status import Status, read_status
 from jinbao_config.links import Links
 from jinbao_config.services import AgentConfig, Mains
 
-Say = Callable[[str, str], str]  # (Chinese, English) -> the reader's language
-
-OK, NOTE, PROBLEM, ENVIRONMENT = "ok", "note", "problem", "environment"
-_MARK = {OK: "✓", NOTE: "·", PROBLEM: "✗", ENVIRONMENT: "✗"}
 _WORST_CLOCK_US = 1_000_000
 _MANY_WAITING = 10  # minutes of batches: more means that the centre does not take them
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """`level`: ok, note (nothing to do), problem (bad news), environment (the machine does not let the agent work)."""
-
-    name: str
-    level: str
-    text: str
-    remedy: str = ""
-
-    def lines(self) -> str:
-        return f"{_MARK[self.level]} {self.text}" + (f"\n  → {self.remedy}" if self.remedy else "")
 
 
 def exit_code(findings: Sequence[Finding]) -> int:
@@ -66,6 +50,7 @@ def examine(config: AgentConfig, links: Links, rungs: Sequence[Rung], home: Home
     yield enrolment
     if enrolment.level == OK:
         yield _collector(config, home, status, say)
+        yield from examine_peer(config, links, rungs, home, status.running, say)
 
 
 def _rights(rungs: Sequence[Rung], rights: IcmpRights, say: Say) -> Iterator[Finding]:

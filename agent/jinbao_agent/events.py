@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from jinbao_agent.clock import Clock, Step
 from jinbao_agent.heartbeat import Beat
+from jinbao_agent.probes.counts import Counts
 from jinbao_agent.sample import Event
 
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """Whose events these are: link code ("*" for the county agent), vantage, and the boot they are recorded in."""
+    """Whose events these are: link code ("*" for the county agent), vantage, and the boot they are recorded in. Only
+    `peer_counts` names the link it is about, whoever counted."""
 
     link: str
     vantage: str
@@ -46,9 +48,17 @@ class Voice:
         """The mains as a UPS tells it; stamped when it told."""
         return self._event("mains_on" if on else "mains_off", clock.utc_us(), f"{detail};{_mono(clock.boottime_us())}")
 
-    def _event(self, event: str, at_us: int, detail: str, *, boot: str | None = None) -> Event:
+    def peer_counts(self, link: str, counts: Counts, clock: Clock) -> Event:
+        """How many of the questions of an episode of losses reached the other end of a link, and how many answers came back."""
+        detail = (
+            f"sent={counts.sent};arrived={counts.arrived};returned={counts.returned}"
+            f";from_ms={counts.from_us // 1000};to_ms={counts.to_us // 1000}"
+        )
+        return self._event("peer_counts", clock.utc_us(), f"{detail};{_mono(clock.boottime_us())}", link=link)
+
+    def _event(self, event: str, at_us: int, detail: str, *, boot: str | None = None, link: str | None = None) -> Event:
         return Event(
-            link=self.link,
+            link=self.link if link is None else link,
             vantage=self.vantage,
             at_us=at_us,
             event=event,

@@ -15,7 +15,7 @@ from urllib3.exceptions import HTTPError, InsecureRequestWarning
 T = TypeVar("T")
 
 _TIMEOUT = urllib3.Timeout(connect=10, read=30)
-_MOST = 256 * 1024  # bytes of an answer
+_MOST = 256 * 1024  # bytes of an answer, where nothing larger is expected
 
 
 class Unreachable(Exception):
@@ -58,16 +58,16 @@ class Https:
 
     def get(self, path: str) -> Answer:
         """Raises Unreachable."""
-        return self._request("GET", path, None)
+        return self._request("GET", path, None, _MOST)
 
-    def post(self, path: str, body: bytes) -> Answer:
-        """Raises Unreachable."""
-        return self._request("POST", path, body)
+    def post(self, path: str, body: bytes, *, most: int = _MOST) -> Answer:
+        """Raises Unreachable, also for an answer of more than `most` bytes."""
+        return self._request("POST", path, body, most)
 
     def close(self) -> None:
         self._pool.clear()
 
-    def _request(self, method: str, path: str, body: bytes | None) -> Answer:
+    def _request(self, method: str, path: str, body: bytes | None, most: int) -> Answer:
         headers = {"Content-Type": "application/octet-stream"} if body is not None else {}
         try:
             with warnings.catch_warnings():
@@ -77,13 +77,13 @@ class Https:
                     method, self.url + path, body=body, headers=headers, preload_content=False, redirect=False
                 )
             try:
-                data = response.read(_MOST + 1, decode_content=False)
+                data = response.read(most + 1, decode_content=False)
             finally:
                 response.release_conn() if response.length_remaining == 0 else response.close()
         except (HTTPError, OSError) as problem:
             raise Unreachable(f"{self.url}{path}: {problem}") from problem
-        if len(data) > _MOST:
-            raise Unreachable(f"{self.url}{path}: the answer is larger than {_MOST} bytes")
+        if len(data) > most:
+            raise Unreachable(f"{self.url}{path}: the answer is larger than {most} bytes")
         return Answer(response.status, data, _seconds(response.headers.get("Retry-After"), response.headers.get("Date")))
 
 

@@ -58,6 +58,11 @@ class Home:
         return self.folder / "ca.pem"
 
     @property
+    def peers(self) -> Path:
+        """The secrets shared with the agents at the other ends."""
+        return self.folder / "peers.json"
+
+    @property
     def lock(self) -> Path:
         return self.folder / "lock"
 
@@ -160,10 +165,11 @@ def make_key(file: Path) -> SigningKey:
     return key
 
 
-def write_durably(file: Path, data: bytes) -> None:
+def write_durably(file: Path, data: bytes, mode: int = 0o644) -> None:
     """The whole content or the former one, whatever happens."""
     draft = file.with_name(file.name + ".draft")
-    with draft.open("wb") as out:
+    draft.unlink(missing_ok=True)  # one that an earlier life left may have another mode
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as out:
         out.write(data)
         out.flush()
         os.fsync(out.fileno())

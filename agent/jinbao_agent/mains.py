@@ -89,10 +89,12 @@ class Known:
 class MainsSense:
     """Asks again and again (`poll`), and records what changes."""
 
-    def __init__(self, config: Mains, voice: Voice, clock: Clock, recorder: Recorder) -> None:
+    def __init__(self, config: Mains, voice: Voice, clock: Clock, recorder: Recorder, begun_us: int) -> None:
+        """`begun_us`: CLOCK_BOOTTIME when this life began."""
         self._ups, self._timeout_s = config.ups, config.every / 2000  # half a period: one reading is over before the next
         self._voice, self._clock, self._recorder = voice, clock, recorder
         self._born_us = clock.utc_us()
+        self._begun_us = begun_us
         self._known: Known | None = None
         self._seen: tuple[bool, int] | None = None  # this life's last known reading: on, and when by CLOCK_BOOTTIME
         self._said = ""
@@ -127,11 +129,13 @@ class MainsSense:
         return self._turned(known, reading.on, reading.detail, None if last is None else last[1])
 
     def _turned(self, known: Known, on: bool, detail: str, other_us: int | None) -> tuple[Known, list[Event]]:
-        """`other_us`: when this life last saw the other state, on CLOCK_BOOTTIME; the turn lies between then and now."""
-        bound = "" if other_us is None else f";within_ms={(self._clock.boottime_us() - other_us + 999) // 1000}"
+        """`other_us`: when this life last saw the other state, on CLOCK_BOOTTIME; the turn lies between then and now.
+
+        A life that begins without mains never saw it: there was none since it began."""
+        since_us = self._begun_us if other_us is None and not on else other_us
+        bound = "" if since_us is None else f";within_ms={(self._clock.boottime_us() - since_us + 999) // 1000}"
         event = self._voice.mains(on, self._clock, detail + bound)
-        since_us = known.since_us if known.on == on else event.at_us
-        known = replace(known, on=on, since_us=since_us, detail=detail)
+        known = replace(known, on=on, since_us=known.since_us if known.on == on else event.at_us, detail=detail)
         if on and self._is_over(known):
             return known, []
         log.warning("event=%s boot=%s %s", event.event, event.boot, event.detail)

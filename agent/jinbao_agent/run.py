@@ -18,8 +18,12 @@ from jinbao_agent.identity import BOOT_FILE, VERSION, Home, read_boot
 from jinbao_agent.ladder import Rung, voice_of
 from jinbao_agent.loop import Ticker
 from jinbao_agent.mains import MainsSense
-from jinbao_agent.probes import Prober
+from jinbao_agent.peers import Keyring, Refresh, read_peers
+from jinbao_agent.probes import Peering, Prober
+from jinbao_agent.probes.counts import Counts
+from jinbao_agent.probes.peer import links_of
 from jinbao_agent.recorder import Recorder
+from jinbao_agent.reflector import Reflector
 from jinbao_agent.retention import forget_old, keep_within
 from jinbao_agent.schedule import Schedule
 from jinbao_agent.supervisor import Supervisor
@@ -30,7 +34,7 @@ log = logging.getLogger(__name__)
 
 _SLOWEST_BEAT_MS = 10_000
 _GRACE_S = 1.0  # for answers still on their way when the agent is asked to stop
-_KEEP_ROOM, _FORGET = timedelta(minutes=1), timedelta(hours=1)
+_KEEP_ROOM, _FORGET, _REFRESH = timedelta(minutes=1), timedelta(hours=1), timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class Agent:
     def __init__(self, config: AgentConfig, rungs: tuple[Rung, ...], home: Home, machine: Machine) -> None:
         """Reads what the last life left behind. Raises OSError."""
         self._config, self._home, self._clock = config, home, machine.clock
+        self._begun_us = self._clock.boottime_us()
         self._boot = read_boot(machine.boot_file)
         self._voice = Voice(voice_of(config), config.vantage, self._boot)
         self._last = read_beat(home.heartbeat)
@@ -62,6 +67,8 @@ class Agent:
         )
         self._schedule = Schedule(rungs, self._boot, author.install, self._clock.boottime_us())
         self._supervisor = Supervisor()
+        self._keyring = Keyring(config.vantage, read_peers(home))
+        self._peering = Peering(self._keyring, links_of(rungs), self._counted)
         self._heart = Heart(home.heartbeat, self._last.count if self._last else 0)
 
     async def run(self, stop: asyncio.Event, reason: Callable[[], str]) -> None:
@@ -70,7 +77,7 @@ class Agent:
         for event in begins:
             log.info("event=%s boot=%s %s", event.event, event.boot, event.detail)
         self._recorder.put([], begins)
-        async with Prober(self._clock) as prober:
+        async with Prober(self._clock, self._peering) as prober:
             ticker = Ticker(
                 self._schedule,
                 prober,
@@ -108,9 +115,25 @@ class Agent:
         self._supervisor.repeat("forget", self._forget, _FORGET)
         self._supervisor.repeat("upload", lambda: self._send(uploader), timedelta(milliseconds=self._config.collector.every))
         if self._config.mains is not None:
-            sense = MainsSense(self._config.mains, self._voice, self._clock, self._recorder)
+            sense = MainsSense(self._config.mains, self._voice, self._clock, self._recorder, self._begun_us)
             self._supervisor.repeat("mains", sense.poll, timedelta(milliseconds=self._config.mains.every))
+        self._start_peers(uploader)
         self._recorder.turned = lambda: None if uploader.is_deferred else self._supervisor.hurry("upload")
+
+    def _start_peers(self, uploader: Uploader) -> None:
+        """Where this agent reflects, or asks a reflector."""
+        config = self._config
+        if config.peer is not None:
+            self._supervisor.keep("reflector", Reflector(config.peer.listen, self._keyring, self._clock).run)
+        if config.peer is not None or self._peering.links:
+            refresh = Refresh(self._home, self._keyring, self._clock, config.collector.url)
+            self._supervisor.repeat("peers", refresh.run, _REFRESH)
+            uploader.told_peers = lambda digest: None if digest == self._keyring.digest else self._supervisor.hurry("peers")
+
+    def _counted(self, link: str, counts: Counts) -> None:
+        event = self._voice.peer_counts(link, counts, self._clock)
+        log.info("event=peer_counts link=%s %s", link, event.detail)
+        self._recorder.put([], [event])
 
     async def _live(self) -> None:
         """Beats, on the loop's own clock. The first beat waits until the last life's end is on disk: it would erase it."""
@@ -165,6 +188,7 @@ def notify(state: str) -> None:
         return
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
+            out.setblocking(False)  # nobody may be reading
             out.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
     except OSError as problem:
         log.warning("systemd cannot be told %s: %s", state, problem)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 REPLY, LOST, LATE, REFUSED, BAD_REPLY = "reply", "lost", "late", "refused", "bad_reply"
 WORDS = frozenset({REPLY, LOST, LATE, REFUSED, BAD_REPLY})
-EVENTS = frozenset({"heartbeat", "start", "stop", "boot", "clock_step", "mains_off", "mains_on", "los_on", "los_off"})
+EVENTS = frozenset(
+    {"heartbeat", "start", "stop", "boot", "clock_step", "mains_off", "mains_on", "los_on", "los_off", "peer_counts"}
+)
 
 
 def unreachable(icmp_type: int, code: int, by: str) -> str:

@@ -29,11 +29,13 @@ _ENDS_CHAIN = ("fork", "retired_chain")
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """What the centre has of a chain: everything through `head`; `manifest` is its latest daily manifest's hash."""
+    """What the centre has of a chain: everything through `head`; `manifest` is its latest daily manifest's hash, `peers` names
+    the secrets it has for us, "" where it does not say."""
 
     head: Head
     manifest: str
     verdicts: dict[str, list[str]]
+    peers: str = ""
 
 
 def read_ack(body: bytes, enrolment: Enrolment, chain: str) -> Ack:
@@ -47,7 +49,8 @@ def read_ack(body: bytes, enrolment: Enrolment, chain: str) -> Ack:
     number, hash, manifest, verdicts = (fields.get(name) for name in ("number", "hash", "manifest", "verdicts"))
     if not (isinstance(number, int) and isinstance(hash, str) and isinstance(manifest, str) and isinstance(verdicts, dict)):
         raise WireError("an acknowledgement lacks number, hash, manifest or verdicts")
-    return Ack(Head(chain, number, hash), manifest, verdicts)
+    peers = fields.get("peers")
+    return Ack(Head(chain, number, hash), manifest, verdicts, peers if isinstance(peers, str) else "")
 
 
 class Uploader:
@@ -64,6 +67,7 @@ class Uploader:
         chance: Callable[[], float] = random.random,
     ) -> None:
         """`url` overrides the enrolment's; `chance` in [0, 1) spreads the retries of many agents."""
+        self.told_peers: Callable[[str], None] = lambda digest: None  # called with each acknowledgement's `peers`
         self._home, self._recorder, self._clock = home, recorder, clock
         self._url, self._every_s, self._chance = url, every_s, chance
         self._line: tuple[Enrolment, Https] | None = None
@@ -134,6 +138,8 @@ class Uploader:
         return True
 
     async def _take(self, ack: Ack, waiting: Sequence[Waiting]) -> None:
+        if ack.peers:
+            self.told_peers(ack.peers)
         for number, words in ack.verdicts.items():
             log.warning("the centre keeps a batch with verdicts chain=%s number=%s: %s", ack.head.chain, number, words)
         place = await self._recorder.use(lambda spool: self._settle(spool, ack, waiting))

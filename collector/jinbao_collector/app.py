@@ -13,15 +13,17 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from jinbao_agent.wire import Signed
 from jinbao_collector.centre import Centre
 from jinbao_collector.enrolment import EnrolmentError
 from jinbao_collector.ingest import Answer, Refused
 from jinbao_collector.ledger import LedgerError
+from jinbao_collector.peers import PeersRefused
 
 log = logging.getLogger("jinbao_collector")
 
 _BODY_S = 30.0
-_ENROL_BYTES = 64 * 1024
+_DOCUMENT_BYTES = 64 * 1024
 _DAY_CHECK_S = 20.0
 _DRAINED = 8
 
@@ -34,6 +36,7 @@ def make_app(centre: Centre) -> Starlette:
         routes=[
             route("/v1/batches", post_batches, "POST"),
             route("/v1/enrol", post_enrol, "POST"),
+            route("/v1/peers", post_peers, "POST"),
             route("/v1/ca", get_ca, "GET"),
             route("/healthz", get_healthz, "GET"),
             route("/readyz", get_readyz, "GET"),
@@ -56,18 +59,30 @@ async def post_batches(centre: Centre, request: Request) -> Response:
 
 
 async def post_enrol(centre: Centre, request: Request) -> Response:
+    return await _answer_document(centre, request, lambda document: centre.enrolment.enrol(document, centre.now_ms()))
+
+
+async def post_peers(centre: Centre, request: Request) -> Response:
+    return await _answer_document(centre, request, centre.peers.answer)
+
+
+async def _answer_document(centre: Centre, request: Request, answer: Callable[[bytes], Signed]) -> Response:
+    """One signed document for another."""
     intake, address, document = centre.intake, _address(request), b""
     try:
         intake.admit(address)
-        document = await _body(request, _ENROL_BYTES)
-        if len(document) > _ENROL_BYTES:
-            raise Refused(413, "oversized", f"an enrolment may have {_ENROL_BYTES} bytes")
-        signed = await run_in_threadpool(centre.enrolment.enrol, document, centre.now_ms())
+        document = await _body(request, _DOCUMENT_BYTES)
+        if len(document) > _DOCUMENT_BYTES:
+            raise Refused(413, "oversized", f"a document may have {_DOCUMENT_BYTES} bytes")
+        signed = await run_in_threadpool(answer, document)
     except Refused as problem:
         return _wrap(intake.refuse(problem, document, address))
     except EnrolmentError as problem:
         log.warning("enrolment refused address=%s reason=%s", address, problem)
         return _wrap(intake.refuse(Refused(problem.status, "enrolment", str(problem)), document, address))
+    except PeersRefused as problem:
+        log.warning("secrets of peers refused address=%s reason=%s", address, problem)
+        return _wrap(intake.refuse(Refused(problem.status, "peers", str(problem)), document, address))
     except LedgerError as problem:
         return _wrap(intake.refuse(Refused(503, "unavailable", str(problem), 30), document, address))
     return Response(signed.to_lines(), media_type="application/octet-stream")

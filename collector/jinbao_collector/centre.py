@@ -26,6 +26,7 @@ from jinbao_collector.journal import Journal
 from jinbao_collector.ledger import DECLARED, Ledger
 from jinbao_collector.manifest import Context, Manifests
 from jinbao_collector.metrics import Metrics, gauge, of_agents
+from jinbao_collector.peers import Peers
 from jinbao_config.services import CollectorConfig
 from jinbao_config.shape import ConfigError, Document
 
@@ -107,6 +108,7 @@ class Centre:
         self.roster = LiveRoster(self.ledger)
         self.declare()
         self.enrolment = Enrolment(self.ledger, self.authority)
+        self.peers = Peers(self.roster, self.authority, self.now_ms)
         self.manifests = Manifests(home.manifests, home.journal, self.place.zone)
         self.metrics = Metrics()
         self.ring = RefusedRing(home.refused)
@@ -123,6 +125,7 @@ class Centre:
             self.manifests.latest_hash,
             last_heard(home.journal),
             self.now_ms,
+            self.peers.digest,
         )
         opened.callback(self.intake.close)
         self.metrics.watch(self._gauges)

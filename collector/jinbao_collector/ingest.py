@@ -76,8 +76,11 @@ class Intake:
         manifest: Callable[[], str],
         heard: Mapping[str, Heard],
         now_ms: Callable[[], int],
+        peers: Callable[[str], str] = lambda key: "",
     ) -> None:
-        """`manifest` gives the hash of the latest daily manifest, "" if there is none yet; `heard` is what was heard before."""
+        """`manifest` gives the hash of the latest daily manifest, "" if there is none yet; `heard` is what was heard before;
+        `peers` names the secrets of peers that a key may know now."""
+        self._peers = peers
         self._journal, self._roster, self._key, self._bounds = journal, roster, key, bounds
         self._ring, self._metrics, self._manifest, self._now_ms = ring, metrics, manifest, now_ms
         self._by_address, self._by_key = RateLimit(bounds.per_minute), RateLimit(bounds.per_minute)
@@ -222,6 +225,7 @@ class Intake:
             "number": receipt.head.number,
             "hash": receipt.head.hash,
             "manifest": self._manifest(),
+            "peers": self._peers(first.key),
             "at": self._now_ms(),
             "verdicts": {str(number): list(found) for number, found in receipt.verdicts.items()},
         }

@@ -36,9 +36,10 @@ _DEFAULT_INTERVAL = units.duration_ms("10s")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a rung is and how it is probed: an ICMP echo, a TCP connect, an HTTP GET, or the local network card."""
+    """What a rung is and how it is probed: an ICMP echo, a TCP connect, an HTTP GET, the local network card, or a question to
+    the reflector of the agent at the other end."""
 
-    kind: Literal["icmp", "tcp", "http", "https", "nic"]
+    kind: Literal["icmp", "tcp", "http", "https", "nic", "peer"]
     host: str
     port: int = 0
     path: str = ""
@@ -52,11 +53,14 @@ class Target:
         return f"{self.kind}://{host}:{self.port}{self.path}"
 
 
-_DEFAULT_PORT = {"tcp": None, "http": 80, "https": 443}
+PEER_PORT = 8620
+"""Where a reflector listens by default. RFC 8762 gives STAMP port 862, but only root may listen below 1024."""
+_DEFAULT_PORT = {"tcp": None, "http": 80, "https": 443, "peer": PEER_PORT}
 
 
 def parse_target(value: object) -> Target:
-    """'10.0.0.1' ICMP, 'tcp://10.0.0.1:443', 'http://10.0.0.1:80/health', 'nic:eth0'. Raises ValueError."""
+    """'10.0.0.1' ICMP, 'tcp://10.0.0.1:443', 'http://10.0.0.1:80/health', 'peer://10.0.0.1:8620', 'nic:eth0'.
+    Raises ValueError."""
     if not isinstance(value, str):
         raise ValueError("expected an address in quotes")
     if value.startswith("nic:") and len(value) > 4:
@@ -67,7 +71,8 @@ def parse_target(value: object) -> Target:
         return Target("icmp", str(ipaddress.ip_address(value)))
     except ValueError:
         raise ValueError(
-            "expected an IP address, tcp://ADDRESS:PORT, http://ADDRESS[:PORT]/PATH, https://… or nic:INTERFACE"
+            "expected an IP address, tcp://ADDRESS:PORT, http://ADDRESS[:PORT]/PATH, https://…, peer://ADDRESS[:PORT]"
+            " or nic:INTERFACE"
         ) from None
 
 
@@ -83,8 +88,18 @@ def _parse_url(value: str) -> Target:
         port = None
     if not url.hostname or not port:
         raise ValueError(f"expected {url.scheme}://ADDRESS:PORT with a port from 1 to 65535")
+    if url.scheme == "peer":
+        return Target("peer", _numeric(url.hostname), port)
     path = (url.path or "/") + (f"?{url.query}" if url.query else "") if url.scheme != "tcp" else ""
     return Target(url.scheme, url.hostname, port, path)  # type: ignore[arg-type]  # the table above holds just the literal's words
+
+
+def _numeric(host: str) -> str:
+    """An answer must come from where we asked, so a name that may mean several places will not do."""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        raise ValueError("expected peer://ADDRESS[:PORT] with an IP address; a name will not do") from None
 
 
 def _interval_ms(value: object) -> int:
@@ -213,7 +228,30 @@ def _contradictions(links: Links) -> Iterator[tuple[str, str]]:
             link.county_targets,
             link.networks + links.county.networks if link.networks else (),
         )
+        yield from _misplaced(f"{where}.targets", link.targets)
+        yield from _misplaced(f"{where}.county_targets", link.county_targets)
     yield from _outside("county.targets", links.county.targets, links.county.networks)
+    yield from _misplaced("county.targets", links.county.targets)
+    yield from _shared_reflectors(links)
+
+
+def _misplaced(where: str, targets: Mapping[str, Target]) -> Iterator[tuple[str, str]]:
+    """A reflector's answer is the one that cannot be faked: it stands on its own rung, so that no other is taken for it."""
+    for name, target in targets.items():
+        if name != "peer" and target.kind == "peer":
+            yield f"{where}.{name}", f"{str(target)!r}: only rung peer may be one"
+
+
+def _shared_reflectors(links: Links) -> Iterator[tuple[str, str]]:
+    """Each township's agent reflects for its own link only."""
+    owner: dict[Target, str] = {}
+    for link in links.link:
+        target = link.county_targets.get("peer")
+        if target is not None and owner.setdefault(target, link.code) != link.code:
+            yield (
+                f"link[{link.code}].county_targets.peer",
+                f"{str(target)!r}: is the reflector of link {owner[target]} already; each link has its own agent",
+            )
 
 
 def _shared_names(links: Links) -> Iterator[tuple[str, str]]:

@@ -26,6 +26,13 @@ def _listen(value: object) -> tuple[str, int]:
     raise ValueError('expected ADDRESS:PORT such as "0.0.0.0:8443"')
 
 
+def _reflects_at(value: object) -> tuple[str, int]:
+    host, port = _listen(value)
+    if port and any(_is_address(host, version) for version in (4, 6)):
+        return host, port
+    raise ValueError('expected ADDRESS:PORT with an IP address, such as "0.0.0.0:8620" or "[::]:8620"')
+
+
 NUT_PORT = 3493  # IANA's port for upsd
 _UPS = re.compile(r"([A-Za-z0-9_.-]+)(?:@(?:\[([0-9A-Fa-f:.]+)\]|([^@:\[\]]+))(?::([0-9]{1,5}))?)?")
 
@@ -79,6 +86,13 @@ class Mains:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    listen: tuple[str, int] = key(
+        words(_reflects_at, "0.0.0.0:8620"), doc="where it answers the other end's questions, UDP; [::] serves IPv4 too"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
     url: str | None = key(words(_https, "https://10.0.0.9:8443"), None, doc="the collector; absent: learnt at enrolment")
     every: int = key(duration, 15_000, doc="how often finished batches are sent")
@@ -103,6 +117,7 @@ class AgentConfig:
     collector: Upload = key(table(Upload), Upload, doc="where batches go")
     spool: SpoolLimits = key(table(SpoolLimits), SpoolLimits, doc="bounds of the spool")
     mains: Mains | None = key(table(Mains), None, doc="the UPS that tells of power cuts; absent: the mains is not sensed")
+    peer: Peer | None = key(table(Peer), None, doc="the reflector for the agent at the other end; absent: none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Scenarios drawn by chance: any fault anywhere at any time, one inside another, with notices right and wrong.
 
 A draw is kept only if the truth can still be decided in time by n = 3 samples; that is asked of the all-knowing observer, who
-knows it for every combination. Nothing is forbidden by name.
+knows it for every combination. What nature itself cannot tell is not drawn.
 """
 
 import json

@@ -159,7 +159,8 @@ class Diary:
         while at_us < one.until_us:
             on = self.agent.site(at_us).mains
             if seen is None or seen[0] != on:
-                bound = "" if seen is None else f";within_ms={(at_us - seen[1] + 999) // 1000}"
+                since_us = one.since_us if seen is None and not on else seen[1] if seen else None
+                bound = "" if since_us is None else f";within_ms={(at_us - since_us + 999) // 1000}"
                 over = on and held.boot not in ("", one.boot.name)
                 if not over:
                     held.boot, held.at_us = ("", 0) if on else (one.boot.name, at_us)

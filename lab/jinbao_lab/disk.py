@@ -86,7 +86,7 @@ class LosableDisk:
 
     def power_off(self) -> None:
         """To be called when nothing of its machine runs any more."""
-        if self._lost and is_mounted(self):
+        if self._lost:
             _run("umount", str(self.folder))
             self._await_release()
 
@@ -104,14 +104,15 @@ class LosableDisk:
             self._lost = False
 
 
-def is_mounted(disk: Disk) -> bool:
+def is_there(disk: Disk) -> bool:
+    """Not while its machine has no power."""
     return os.path.ismount(disk.folder)
 
 
 def fill(disk: Disk) -> None:
-    """To the last byte. Raises Failed where it is not mounted: what lies under it is everybody's disk."""
-    if not is_mounted(disk):
-        raise Failed(f"{disk.folder}: not filled, as the disk that belongs there is not mounted")
+    """To the last byte. Raises Failed where it is not mounted: what lies below is the disk of whoever runs the lab."""
+    if not is_there(disk):
+        raise Failed(f"{disk.folder}: no disk of its own is mounted here")
     with (disk.folder / _BALLAST).open("ab", buffering=0) as ballast:
         for size in (_CHUNK, 1):
             try:
@@ -129,7 +130,7 @@ def free(disk: Disk) -> None:
 
 def put_away(disk: Disk) -> None:
     """Leaves a copy of what it holds in the folder, and takes the disk away. One whose machine is off stays where it is."""
-    if not is_mounted(disk):
+    if not is_there(disk):
         return
     copy = disk.folder.with_name(f"{disk.folder.name}.copy")
     shutil.copytree(disk.folder, copy, ignore=shutil.ignore_patterns(_BALLAST, "lost+found"))

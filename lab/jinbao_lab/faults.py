@@ -46,7 +46,7 @@ def _breaks(
     )
 
 
-def _spoils(says: Text, make: Callable[[str], Spoilt], *, row: str = "") -> Kind:
+def _spoils(says: Text, make: Callable[[str], Spoilt], *, row: str = "", direction: str = "") -> Kind:
     """A fault of a township's line to the carrier, made in userspace."""
     return Kind(
         says=says,
@@ -55,6 +55,7 @@ def _spoils(says: Text, make: Callable[[str], Spoilt], *, row: str = "") -> Kind
         heal=lambda scene, place: scene.repair(make(_line(scene.county, place))),
         row=row,
         blame="carrier" if row else "",
+        direction=direction,
         needs=frozenset({Need.BOXES, Need.LINE}),
         lines=lambda county, place: (_line(county, place),),
     )
@@ -257,11 +258,13 @@ FAULTS: Mapping[str, Kind] = {
         Text("线路上行全部丢包", "everything towards the county is lost"),
         lambda wire: Spoilt(wire=wire, direction="up", loss=100),
         row="11",
+        direction="up",
     ),
     "loss_down": _spoils(
         Text("线路下行全部丢包", "everything towards the township is lost"),
         lambda wire: Spoilt(wire=wire, direction="down", loss=100),
         row="11",
+        direction="down",
     ),
     "loss_icmp": _spoils(
         Text("线路只丢 ICMP，业务照常", "only ICMP is lost; connections work"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jinbao_lab.county import EVERYWHERE, County
 from jinbao_lab.equipment import Equipment, place_of
-from jinbao_lab.ground import Ground, Rungs
+from jinbao_lab.ground import PEER_PORT, Ground, Rungs
 from jinbao_lab.scenario import Fault, Scenario
 
 COLLECTOR_PORT, UPS_PORT = 8443, 3493
@@ -81,10 +81,11 @@ def declare(desk: Desk, scenario: Scenario, equipment: Equipment, ground: Ground
     desk.centre_links.write_text(links_toml(scenario, equipment, looking_down))
     desk.contract.write_text(contract_toml(scenario))
     desk.collector.write_text(_collector(desk, ground, port))
+    reflector = f'\n[peer]\nlisten = "0.0.0.0:{PEER_PORT}"\n' if ground.has_boxes else ""
     for township in county.townships:
         link = f'link = "{county.code(township)}"\n'
-        desk.agent(f"a{township}").write_text(_agent(desk, f"a{township}", scenario, equipment, link))
-    desk.agent("centre").write_text(_agent(desk, "centre", scenario, equipment, ""))
+        desk.agent(f"a{township}").write_text(_agent(desk, f"a{township}", scenario, equipment, link) + reflector)
+    desk.agent("centre").write_text(_agent(desk, "centre", scenario, equipment, "") + reflector)
 
 
 def _text(value: str) -> str:

@@ -59,6 +59,11 @@ class Found:
             parts += [(instant_us(one["from"]), instant_us(one["to"]), UNKNOWN) for one in spans]
         return tuple(_filled(sorted(parts, key=lambda part: part[:2]), self.period))
 
+    def directions(self, since_us: int, until_us: int) -> set[str | None]:
+        """Which way the line is said to be down in [since, until)."""
+        slices = (one for outage in self.facts["outages"] for one in outage["slices"] if outage["scope"] == "link")
+        return {one["direction"] for one in slices if instant_us(one["from"]) < until_us and since_us < instant_us(one["to"])}
+
     @property
     def flaps(self) -> int:
         return int(self.facts["flaps"]["count"])

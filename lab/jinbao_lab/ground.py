@@ -7,7 +7,7 @@ from typing import Protocol
 from jinbao_lab.defects import Damage
 
 CENTRE = "centre"
-APP_PORT = 8080
+APP_PORT, PEER_PORT = 8080, 8620
 
 
 @dataclass(frozen=True, slots=True)

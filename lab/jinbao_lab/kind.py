@@ -93,9 +93,10 @@ class Kind:
     """`inject` and `heal` act on a place.
 
     `row`: where judgement must land when nothing else is broken; empty: nothing is down. `blame`: who is at fault in truth,
-    empty where nobody's line is down. `needs`: see Need; `lines`: the lines that must be in userspace. `ups`: the site needs
-    mains sense. `stands_in`: while it lasts, the county's probes tell the same as the township's, so that an agent may restart
-    meanwhile without the statement changing. `shows`: whether any probe or sensor tells it from health.
+    empty where nobody's line is down. `direction`: where the `peer` rung must tell it, up or down. `needs`: see Need; `lines`:
+    the lines that must be in userspace. `ups`: the site needs mains sense. `stands_in`: while it lasts, the county's probes
+    tell the same as the township's, so that an agent may restart meanwhile without the statement changing. `shows`: whether
+    any probe or sensor tells it from health.
     """
 
     says: Text
@@ -104,6 +105,7 @@ class Kind:
     heal: Act
     row: str = ""
     blame: str = ""
+    direction: str = ""
     needs: frozenset[Need] = frozenset()
     lines: Callable[[County, str], tuple[str, ...]] = lambda county, place: ()
     ups: bool = False

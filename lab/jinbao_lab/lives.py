@@ -56,11 +56,12 @@ class Agent:
             if life.until_us is not None:
                 yield life.until_us - self.climb_us
                 yield life.until_us + fading_us
-        for at_us in self._mains_turns():
+        for at_us in self.mains_turns():
             turns = at_us, at_us + MAINS_US
             yield from (*turns, *(at + grace_us for at in turns))
 
-    def _mains_turns(self) -> Iterator[int]:
+    def mains_turns(self) -> Iterator[int]:
+        """When the mains goes and comes, where a UPS tells of it."""
         if self.has_ups:
             yield from (at for (_, before), (at, site) in pairwise(self.moments) if before.mains != site.mains)
 
@@ -112,7 +113,7 @@ class Agent:
         if not self.has_ups or life is None:
             return before
         truth = Maybe({not self.site(at_us).mains})
-        turned = max((at for at in self._mains_turns() if at <= at_us), default=0)
+        turned = max((at for at in self.mains_turns() if at <= at_us), default=0)
         starting = not life.first and at_us < life.since_us + START_US + MAINS_US
         # A mains_off ends with its boot: until the next has asked its UPS, none is in force.
         if starting:
@@ -121,7 +122,7 @@ class Agent:
 
     def _is_dated(self, turn_us: int, life: Life) -> bool:
         """The mains went, and what the UPS tells later says since when: nothing turned again before, and the agent lived."""
-        again = any(turn_us < at < turn_us + MAINS_US for at in self._mains_turns())
+        again = any(turn_us < at < turn_us + MAINS_US for at in self.mains_turns())
         lived = life.until_us is None or life.until_us > turn_us + MAINS_US
         return lived and not again and not self.site(turn_us).mains
 
@@ -129,7 +130,7 @@ class Agent:
         """Between when a mains_off that is in force ends: with the word of the UPS, or with a new boot's first record."""
         here = self.life(at_us) or [life for life in self.lives if life.since_us <= at_us][-1]
         reboots = [life.since_us for life in self.lives if life.since_us > at_us and life.boot != here.boot]
-        told = (self._told(at) for at in self._mains_turns() if self.site(at).mains)
+        told = (self._told(at) for at in self.mains_turns() if self.site(at).mains)
         turns = [one for one in told if one is not None and one[1] > at_us]
         return min([(at, at + START_US) for at in reboots[:1]] + turns[:1], default=None)
 

@@ -5,12 +5,13 @@ import subprocess
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from jinbao_lab.box import network_of
 from jinbao_lab.county import County
 from jinbao_lab.defects import Barred, Damage, Defect, Impostor, Mute, Spoilt
-from jinbao_lab.ground import APP_PORT, CENTRE, Rungs
+from jinbao_lab.ground import APP_PORT, CENTRE, PEER_PORT, Rungs
 from jinbao_lab.orders import Lines, Responders
 
 _SETTINGS = {"net/ipv4/ip_forward": "1", "net/ipv4/ping_group_range": "0 0"}
@@ -47,7 +48,7 @@ class Network:
     def build(self) -> Rungs:
         self._wire_up()
         self.start_app()
-        return rungs_of(self.county)
+        return _with_peers(rungs_of(self.county), self.county)
 
     def _wire_up(self) -> None:
         county = self.county
@@ -171,6 +172,19 @@ def rungs_of(county: County) -> Rungs:
         county={name: address for name, (_, address) in county.county_rungs().items()},
         township={one: {"nic": "nic:eth0", **_targets(county.rungs_from_township(one))} for one in county.townships},
         from_county={one: _targets(county.rungs_from_county(one)) for one in county.townships},
+    )
+
+
+def _with_peers(rungs: Rungs, county: County) -> Rungs:
+    """Every agent reflects for the one at the other end of its line."""
+    centre = f"peer://{county.address(CENTRE)}:{PEER_PORT}"
+    return replace(
+        rungs,
+        township={one: {**targets, "peer": centre} for one, targets in rungs.township.items()},
+        from_county={
+            one: {**targets, "peer": f"peer://{county.address(f'a{one}')}:{PEER_PORT}"}
+            for one, targets in rungs.from_county.items()
+        },
     )
 
 

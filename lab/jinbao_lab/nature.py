@@ -4,6 +4,7 @@ It knows lines, machines and servers, and what anybody who asked would get. What
 (jinbao_lab.ideal).
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -11,7 +12,6 @@ from functools import lru_cache
 from jinbao_lab.county import EVERYWHERE, County
 from jinbao_lab.defects import Answer, Barred, Cut, Damage, Dead, Defect, Drawing, Impostor, Mute, Spoilt
 from jinbao_lab.faults import FAULTS
-from jinbao_lab.held import Held
 from jinbao_lab.truth import Truth
 
 TOWNSHIP_RUNGS = ("nic", "lan", "cpe", "edge", "core", "app")
@@ -44,64 +44,77 @@ class Now:
 
 @dataclass
 class Site:
-    """See kind.Site. Held down by several faults at once, its agent runs when the last of them is over."""
+    """See kind.Site. Held down by several things at once, its agent runs when the last of them is over."""
 
-    held: Held = field(default_factory=Held)
+    held: Counter[str] = field(default_factory=Counter)
     boot: int = 0
 
     def power_off(self) -> None:
-        self.held.take("power")
+        self.held["power"] += 1
 
     def power_on(self) -> None:
-        self.boot += self.held.release("power")
+        self._release("power")
+        self.boot += not self.held["power"]
 
     def crash_agent(self) -> None:
-        self.held.take("process")
+        self.held["process"] += 1
 
     def start_agent(self) -> None:
-        self.held.release("process")
+        self._release("process")
 
     def mains(self, *, on: bool) -> None:
-        (self.held.release if on else self.held.take)("mains")
+        if on:
+            self._release("mains")
+        else:
+            self.held["mains"] += 1
 
     def fill_disk(self) -> None:
-        self.held.take("disk")
+        self.held["disk"] += 1
 
     def free_disk(self) -> None:
-        self.held.release("disk")
+        self._release("disk")
 
     def lose_writes(self) -> None:
         """What was not made durable never counted as recorded."""
 
+    def _release(self, what: str) -> None:
+        if not self.held[what]:
+            raise ValueError(f"{what} was not taken from this site")
+        self.held[what] -= 1
+
+    @property
+    def powered(self) -> bool:
+        return not self.held["power"]
+
     @property
     def now(self) -> SiteNow:
         held = self.held
-        return SiteNow("power" not in held and "process" not in held, self.boot, "mains" not in held, "disk" not in held)
+        return SiteNow(not held["power"] and not held["process"], self.boot, not held["mains"], not held["disk"])
 
 
 @dataclass
 class Server:
     """See kind.Server and kind.Collector."""
 
-    held: Held = field(default_factory=Held)
+    held: Counter[str] = field(default_factory=Counter)
 
     def stop(self) -> None:
-        self.held.take("stopped")
+        self.held["stopped"] += 1
 
     def start(self) -> None:
-        self.held.release("stopped")
+        self.held["stopped"] -= 1
 
     def hang(self) -> None:
-        self.held.take("hangs")
+        self.held["hangs"] += 1
 
     def resume(self) -> None:
-        self.held.release("hangs")
+        self.held["hangs"] -= 1
 
     crash, restart = stop, start
 
     @property
     def now(self) -> str:
-        return next((word for word in ("stopped", "hangs") if word in self.held), "up")
+        return next((word for word in ("stopped", "hangs") if self.held[word]), "up")
 
 
 @dataclass

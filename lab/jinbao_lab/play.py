@@ -28,6 +28,7 @@ class Play:
     show: Show
     since_us: int
     seed: int | None = None
+    peers: bool = False
     _edges: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
     _active: list[str] = field(default_factory=list)
     _ahead_ns: int = 0
@@ -95,6 +96,7 @@ class Play:
             mute=scenario.mute,
             battery=scenario.battery,
             app_unprobed=scenario.app_unprobed,
+            peers=self.peers,
             notices=tuple(noticed(scenario, start_us)),
             faults=tuple(self._injected(fault) for fault in scenario.fault),
         )

@@ -114,12 +114,7 @@ def _county_site(look: Look) -> bool:
 def _county_access(look: Look) -> bool:
     if look.cores != NONE or not (look.gw and look.ce):
         return False
-    return look.carrier is DOWN or (look.carrier is None and look.county_cpes == NONE and _whole_up_to_core(look))
-
-
-def _whole_up_to_core(look: Look) -> bool:
-    """The link itself shows no break before the county's edge: while the carrier's hop is hidden, another's would hide one."""
-    return look.core is DOWN and DOWN not in (look.lan, look.cpe, look.edge)
+    return look.carrier is DOWN or (look.carrier is None and look.county_cpes == NONE)
 
 
 def _power(look: Look) -> bool:

@@ -149,7 +149,7 @@ def _play(order: Order, stage: Stage, since_us: int, show: Show) -> Truth:
     show.step(f"运行场景：{scenario.name}", f"playing: {scenario.name}")
     if order.seed is not None:
         show.tell(f"随机 kill -9，种子 {order.seed}", f"kill -9 at random, seed {order.seed}")
-    truth = Play(stage, scenario, show, since_us, order.seed).run(start_us)
+    truth = Play(stage, scenario, show, since_us, order.seed, stage.ground.has_boxes).run(start_us)
     truth.save(stage.desk.truth / "truth.json")
     return truth
 

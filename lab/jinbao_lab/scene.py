@@ -10,14 +10,13 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
-from jinbao_lab import processes
+from jinbao_lab import nature, processes
 from jinbao_lab.box import network_of
 from jinbao_lab.county import County
 from jinbao_lab.defects import Damage, Defect
 from jinbao_lab.equipment import Equipment, node_of, place_of
 from jinbao_lab.files import Desk
 from jinbao_lab.ground import CENTRE, Ground
-from jinbao_lab.held import Held
 from jinbao_lab.kind import Need
 from jinbao_lab.machine import Machine
 from jinbao_lab.processes import program
@@ -32,25 +31,37 @@ class App:
     """The application server; see kind.Server."""
 
     ground: Ground
-    _held: Held = field(default_factory=Held)
+    _nature: nature.Server = field(default_factory=nature.Server)
+    _made: str = "up"
 
     def stop(self) -> None:
-        if self._held.take("up"):
-            self.ground.stop_app()
+        self._nature.stop()
+        self._settle()
 
     def start(self) -> None:
-        if self._held.release("up"):
-            self.ground.start_app()
-            if "answering" in self._held:
-                self.ground.hang_app(hangs=True)
+        self._nature.start()
+        self._settle()
 
     def hang(self) -> None:
-        if self._held.take("answering") and "up" not in self._held:
-            self.ground.hang_app(hangs=True)
+        self._nature.hang()
+        self._settle()
 
     def resume(self) -> None:
-        if self._held.release("answering") and "up" not in self._held:
-            self.ground.hang_app(hangs=False)
+        self._nature.resume()
+        self._settle()
+
+    def _settle(self) -> None:
+        """Several faults may be on it at once."""
+        before, self._made = self._made, self._nature.now
+        if before == self._made:
+            return
+        if self._made == "stopped":
+            self.ground.stop_app()
+            return
+        if before == "stopped":
+            self.ground.start_app()
+        if "hangs" in (before, self._made):
+            self.ground.hang_app(hangs=self._made == "hangs")
 
 
 @dataclass
@@ -59,7 +70,7 @@ class Collector:
     ground: Ground
     port: int
     _process: subprocess.Popen[bytes] | None = None
-    _held: Held = field(default_factory=Held)
+    _nature: nature.Server = field(default_factory=nature.Server)
 
     def command(self, *words: str) -> list[str]:
         return [*COLLECTOR, "--config", str(self.desk.collector), *words]
@@ -99,15 +110,16 @@ class Collector:
             return False
 
     def crash(self) -> None:
-        """kill -9; returns when it is gone."""
+        """kill -9; returns when it is gone. Killed twice, it is started again by the second healing."""
         assert self._process is not None
-        if self._held.take("process"):
-            self._process.kill()
-            self._process.wait()
+        self._nature.crash()
+        self._process.kill()
+        self._process.wait()
 
     def restart(self) -> None:
         """Without waiting: agents that come too early try again."""
-        if self._held.release("process"):
+        self._nature.restart()
+        if self._nature.now == "up":
             self._process = processes.start(self.ground.at(CENTRE, self.command("serve")), self.desk.log("collector"))
 
     def stop(self) -> int:

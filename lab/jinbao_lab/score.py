@@ -113,7 +113,7 @@ class _Link:
             fault = self._cause_of(miss)
             (self._of_fault.setdefault(fault.id, []) if fault else self._elsewhere).append(miss)
         blamed = [span for one in self.faults if self._is_the_carriers(one) for span in one.spans]
-        self._unjust += compare.unjust(self.told, blamed, self.slack)
+        self._unjust += compare.unjust(self.ideal, self.told, blamed, self.slack)
         self._figures += compare.faint(self.ideal, self.told)
 
     def _is_the_carriers(self, fault: Injected) -> bool:
@@ -143,7 +143,11 @@ class _Link:
         span = _since(fault), _until(fault)
         shows = bool(FAULTS[fault.kind].row or fault.rows)
         expected = " → ".join(str(finding) for finding in self._expected(span)) if shows else ""
-        misses = [*map(self._words, self._of_fault.get(fault.id, ())), *self._rows_missed(fault)]
+        misses = [
+            *map(self._words, self._of_fault.get(fault.id, ())),
+            *self._rows_missed(fault),
+            *self._direction_missed(fault),
+        ]
         line = Line(
             fault=fault.id, kind=fault.kind, link=self.told.facts["link"], expected=expected or "–", found=None, judged="–",
             misses=tuple(misses),
@@ -183,6 +187,14 @@ class _Link:
             told = tuple(self._rows(_since(fault), _until(fault)))
             if told != rows:
                 yield f"rows {' → '.join(told) or 'none'} instead of {' → '.join(rows) or 'none'}"
+
+    def _direction_missed(self, fault: Injected) -> Iterator[str]:
+        """Where the line carries one way only, the two reflectors' counts say which (row 21)."""
+        wanted = FAULTS[fault.kind].direction
+        if wanted and self.truth.peers and self._promised(fault):
+            told = self.told.directions(_since(fault) + self.slack.cause, _until(fault) - self.slack.cause)
+            if told != {wanted}:
+                yield f"direction {' and '.join(sorted(map(str, told))) or 'not told'} instead of {wanted}"
 
     def _promised(self, fault: Injected) -> tuple[str, ...] | None:
         if fault.rows is not None:

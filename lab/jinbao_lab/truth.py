@@ -36,7 +36,8 @@ class Noticed:
 class Truth:
     """`from_us` and `to_us` bound what is judged, `since_us` is when every agent had been heard; `clock_step_us` is how far the
     clock moved against the monotonic one, beyond what the faults did to it. Instants are on the clock as it stood at the
-    start. `townships` are two-digit numbers; `mute`, `battery`, `app_unprobed` as in the scenario."""
+    start. `townships` are two-digit numbers; `mute`, `battery`, `app_unprobed` as in the scenario; `peers`: every agent
+    reflects."""
 
     interval_ms: int
     from_us: int
@@ -47,6 +48,7 @@ class Truth:
     mute: tuple[str, ...] = ()
     battery: tuple[str, ...] = ()
     app_unprobed: bool = False
+    peers: bool = False
     notices: tuple[Noticed, ...] = ()
     faults: tuple[Injected, ...]
 

@@ -20,6 +20,7 @@ def inputs(asked: argparse.Namespace) -> Asked:
         as_of=asked.as_of,
         profile=asked.profile,
         calendar=asked.calendar,
+        indicators=asked.indicators,
     )
 
 
@@ -43,6 +44,7 @@ def add_inputs(command: argparse.ArgumentParser) -> None:
     command.add_argument("--as-of", metavar="TIME", help="judge by what was known then (RFC 3339)")
     command.add_argument("--profile", choices=("default", "mef", "y1540-2011", "y1540-2016"), help="another outage rule")
     add_calendar(command)
+    command.add_argument("--indicators", type=Path, metavar="indicators.toml", help="score the period by these")
     command.add_argument("--json", action="store_true", help="JSON on standard output")
     add_lang(command)
 

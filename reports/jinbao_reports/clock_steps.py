@@ -41,13 +41,15 @@ def restamp(series: Series, steps: tuple[Step, ...]) -> tuple[Series, frozenset[
 
     Steps apply in order of mono. The anchor is the sample next to the step on its right side.
     """
+    if not steps:
+        return series, frozenset()
     at = series.at.copy()
     suspect = np.zeros(len(at), bool)
     for step in steps:
         if step.boot not in series.boots:
             continue
         of_boot = (series.boot == series.boots.index(step.boot)) & (series.mono != NONE)
-        moment = _moment(series, of_boot, step)
+        moment = _moment(at, series.mono, of_boot, step)
         before, after = of_boot & (series.mono < moment), of_boot & (series.mono >= moment)
         wrong, right = (before, after) if step.synced else (after, before)
         if not wrong.any():
@@ -61,24 +63,24 @@ def restamp(series: Series, steps: tuple[Step, ...]) -> tuple[Series, frozenset[
             at[wrong] += step.delta_ms if step.synced else -step.delta_ms
         if abs(step.delta_ms) >= SUSPECT_MS:
             suspect |= wrong
-    if not steps or (at == series.at).all():
+    if (at == series.at).all():
         return series, frozenset()
     moved = replace(series, at=at)
     order = np.lexsort((series.seq, series.boot, at))
     return moved.take(order), frozenset(at[suspect].tolist())
 
 
-def _moment(series: Series, of_boot: "np.ndarray[tuple[int], np.dtype[np.bool_]]", step: Step) -> int:
+def _moment(at: Ints, mono: Ints, of_boot: "np.ndarray[tuple[int], np.dtype[np.bool_]]", step: Step) -> int:
     """When the clock jumped, microseconds of mono: the agent sees it a little later than it happens, and a sample sent in
-    between shows the jump already. As an anchor it would move all others."""
-    earlier = np.flatnonzero(of_boot & (series.mono < step.mono_us))
+    between shows the jump already. As an anchor it would move all others. `at` is as the steps before have left it."""
+    earlier = np.flatnonzero(of_boot & (mono < step.mono_us))
     if len(earlier) < 2:
         return step.mono_us
-    last, one_before = earlier[np.argsort(series.mono[earlier], kind="stable")[[-1, -2]]].tolist()
-    ahead: Ints = series.at * 1000 - series.mono
+    last, one_before = earlier[np.argsort(mono[earlier], kind="stable")[[-1, -2]]].tolist()
+    ahead: Ints = at * 1000 - mono
     jump_us = int(ahead[last] - ahead[one_before])
     shows_it = 2 * abs(jump_us - step.delta_ms * 1000) < abs(step.delta_ms) * 1000
-    return int(series.mono[last]) if shows_it else step.mono_us
+    return int(mono[last]) if shows_it else step.mono_us
 
 
 def restamp_events(events: Sequence[Event]) -> tuple[Event, ...]:

@@ -2,9 +2,11 @@
 
 import argparse
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from fractions import Fraction
 from typing import Any
 
+from jinbao_config.indicators import SHARES
 from jinbao_config.shape import ConfigError
 from jinbao_reports import calendar, words
 from jinbao_reports.arguments import inputs
@@ -12,7 +14,7 @@ from jinbao_reports.explain import explanation, lines
 from jinbao_reports.importers import read_history, telling
 from jinbao_reports.importers.arguments import reading
 from jinbao_reports.load import Answer, answer, legal_days
-from jinbao_reports.printing import percent, print_json, print_table, write
+from jinbao_reports.printing import decimals, percent, print_json, print_table, write
 from jinbao_reports.render.node import StatementError
 from jinbao_reports.render.pdf import RenderError
 from jinbao_reports.source import BadInput
@@ -46,6 +48,13 @@ _OUTAGE_COLUMNS = (
     Text("责任方", "party"),
     Text("认定", "class"),
 )
+_INDICATOR_COLUMNS = (
+    Text("指标", "indicator"),
+    Text("指标值", "target"),
+    Text("实际完成值", "actual"),
+    Text("分值", "points"),
+    Text("得分", "score"),
+)
 _WROTE = Text("已写入 {path}", "wrote {path}")
 
 
@@ -55,6 +64,8 @@ def compute(asked: Arguments) -> int:
         print_json(made)
     else:
         print_table(_LINK_COLUMNS, (_link_row(link, asked.lang) for link in made["links"]), asked.lang)
+        if "indicators" in made:
+            print_table(_INDICATOR_COLUMNS, map(_indicator_row, made["indicators"]), asked.lang)
     return _news(made)
 
 
@@ -149,6 +160,13 @@ def _link_row(link: Json, lang: str) -> tuple[str, ...]:
         str(seconds["disputed"]),
         verdict,
     )
+
+
+def _indicator_row(item: Json) -> tuple[str, ...]:
+    """Cut, never rounded up, to 3 decimals; a share as a percentage."""
+    show: Callable[[Any], str] = percent if item["measure"] in SHARES else decimals
+    target, points = (float(Fraction(item[name])) for name in ("target", "points"))
+    return item["name"], show(target), show(item["actual"]), decimals(points), decimals(item["score"])
 
 
 def _outage_rows(outage: Json, lang: str) -> Iterable[tuple[str, ...]]:

@@ -18,7 +18,7 @@ from jinbao_reports.table import ROWS, UNATTRIBUTED, Observation, Row
 from jinbao_reports.timeline import Timeline, results
 
 _ROW_OF = {row.cause: row for row in reversed(ROWS)} | {"": UNATTRIBUTED, UNATTRIBUTED.cause: UNATTRIBUTED}
-_NOTHING_PROBED = Rung(NO_SAMPLES, NO_SAMPLES, results(NO_SAMPLES, 0, ""), frozenset(), "")
+_NOTHING_PROBED = Rung(NO_SAMPLES, results(NO_SAMPLES, 0, ""), frozenset(), "")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Declared:
         wanted = "down" if outage.scope == "link" else "service_down"
         pieces = [piece for piece in self._of(outage.link) if piece.state == wanted]
         slices = [
-            Slice(start, end, row_of(piece.cause), Observation(service=outage.scope == "service"), ())
+            Slice(start, end, row_of(piece.cause), Observation(service=outage.scope == "service"))
             for piece in pieces
             for span in intersect((piece.span,), outage.down)
             for start, end in self._cut(outage.link, span)
@@ -54,7 +54,7 @@ class Declared:
 
     def _cut(self, link: str, span: Span) -> Iterator[Span]:
         """At the exact instants of the ledger, as samples would be (R4.1)."""
-        inside = {edge for edge, _ in self.stated[link].edges() if span[0] < edge < span[1]}
+        inside = {edge for edge in self.stated[link].edges() if span[0] < edge < span[1]}
         yield from pairwise(sorted({*span, *inside}))
 
     def quality(self, link: str, spans: Spans) -> Quality:

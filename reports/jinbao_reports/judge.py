@@ -13,6 +13,7 @@ from jinbao_reports import sla
 from jinbao_reports.attribution import Attributed, County
 from jinbao_reports.claims import NO_CLAIM, Claim, claim, tickets_of
 from jinbao_reports.common_events import CommonEvent, common_events
+from jinbao_reports.direction import PeerCounts, around, direction
 from jinbao_reports.interval import FOREVER, Span, Spans, intersect, merge, subtract, total
 from jinbao_reports.legal_days import LegalDays, shipped
 from jinbao_reports.measured import Measured
@@ -88,7 +89,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class JudgedOutage:
-    """An outage with its causes; `classed` says, class by class, what of the service time it took."""
+    """An outage with its causes; `classed` says, class by class, what of the service time it took, `counts` what both ends'
+    reflectors counted around it."""
 
     outage: Outage
     parts: tuple[Part, ...]
@@ -97,10 +99,15 @@ class JudgedOutage:
     suspect: bool
     edge_error: int
     is_edge: bool
+    counts: tuple[PeerCounts, ...] = ()
 
     @property
     def counted(self) -> int:
         return total(self.classed["counted"])
+
+    def direction(self, span: Span, interval: int) -> str | None:
+        """In which direction the line was down in this part of it: up, down, both, or not known (row 21)."""
+        return direction(around(self.counts, span, interval))
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +222,9 @@ def _judge_outages(basis: Basis, case: Case, link: Link, in_force: Spans, servic
                 hours = service if within else _hours_of(outage, link, case)
                 classed = _classed(parts, claimed, hours, stated.excluded)
                 edge = is_edge(outage, state, interval)
-                yield JudgedOutage(outage, parts, claimed, classed, attributed.suspect, attributed.edge_error, edge)
+                yield JudgedOutage(
+                    outage, parts, claimed, classed, attributed.suspect, attributed.edge_error, edge, attributed.counts
+                )
 
 
 def _falls_into(period: Span, ticket: Entry, outage: Outage) -> bool:

@@ -13,10 +13,12 @@ from jinbao_collector.ledger import Ledger
 from jinbao_collector.manifest import Manifests
 from jinbao_collector.store import Flaw, Reader, open_store
 from jinbao_config.contract import Contract, read_contract
+from jinbao_config.indicators import Indicators, read_indicators
 from jinbao_config.links import Links, read_links
 from jinbao_config.shape import Document
 from jinbao_reports import files
 from jinbao_reports.declared import Declared, is_cause
+from jinbao_reports.indicators import scored
 from jinbao_reports.judge import Case, Judgement, contract_in_force, judge, judge_samples
 from jinbao_reports.legal_days import LegalDays, read_legal_days, shipped
 from jinbao_reports.source import BadInput, Recorded
@@ -38,6 +40,7 @@ class Asked:
     as_of: str | None = None
     profile: str | None = None
     calendar: Path | None = None
+    indicators: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +51,13 @@ class Answer:
     inputs: dict[str, str]
     flaws: tuple[Flaw, ...]
     manifest: dict[str, str] | None = None
+    indicators: Indicators | None = None
 
     def statement(self) -> dict[str, Any]:
         """With the newest daily manifest of the store, where there is one: what an outside anchor would attest."""
         made = statement(self.judgement, self.inputs, self.flaws)
+        if self.indicators is not None:
+            made["indicators"] = scored(self.indicators, self.judgement)
         return made if self.manifest is None else {**made, "manifest": self.manifest}
 
 
@@ -63,14 +69,16 @@ class Gathered:
     inputs: dict[str, str]
     source: Reader | tuple[files.StateSpan, ...]
     manifest: dict[str, str] | None = None
+    indicators: Indicators | None = None
 
     def answer(self, case: Case | None = None) -> Answer:
         case = self.case if case is None else case
         if isinstance(self.source, tuple):
             codes = tuple(link.code for link in case.in_force())
-            return Answer(judge(Declared(self.source, case.stated(), codes, case.as_of), case), self.inputs, ())
+            judgement = judge(Declared(self.source, case.stated(), codes, case.as_of), case)
+            return Answer(judgement, self.inputs, (), indicators=self.indicators)
         judgement = judge_samples(self.source, case)
-        return Answer(judgement, self.inputs, self.source.flaws(), self.manifest)
+        return Answer(judgement, self.inputs, self.source.flaws(), self.manifest, self.indicators)
 
 
 def answer(asked: Asked) -> Answer:
@@ -82,12 +90,16 @@ def gather(asked: Asked) -> Gathered:
     """Raises as `answer` does."""
     links = read_links(asked.links)
     case, inputs = _case(asked, links)
+    wanted = None
+    if asked.indicators is not None:
+        document = read_indicators(asked.indicators)
+        wanted, inputs["indicators"] = document.value, document.sha256
     if asked.intervals is not None:
         spans, inputs["intervals"] = files.read_intervals(asked.intervals)
         _refuse_unknown_causes(asked.intervals, spans)
-        return Gathered(case, inputs, spans)
+        return Gathered(case, inputs, spans, indicators=wanted)
     source = _source(asked, links.value)
-    return Gathered(case, {**inputs, **source.inputs()}, source, _newest_manifest(asked.store, case))
+    return Gathered(case, {**inputs, **source.inputs()}, source, _newest_manifest(asked.store, case), wanted)
 
 
 def _case(asked: Asked, links: Document[Links]) -> tuple[Case, dict[str, str]]:
@@ -96,7 +108,7 @@ def _case(asked: Asked, links: Document[Links]) -> tuple[Case, dict[str, str]]:
     inputs |= {"links": links.sha256, "contract": contract.sha256}
     as_of = None if asked.as_of is None else files.parse_as_of(asked.as_of)
     legal = legal_days(asked.calendar, asked.as_of)
-    return Case(links.value, _under(contract, asked.profile), period, entries, as_of, legal), inputs
+    return Case(links.value, under_profile(contract, asked.profile), period, entries, as_of, legal), inputs
 
 
 def legal_days(file: Path | None, as_of: str | None) -> LegalDays:
@@ -105,7 +117,7 @@ def legal_days(file: Path | None, as_of: str | None) -> LegalDays:
     return legal if as_of is None else legal.known_at(files.parse_as_of(as_of))
 
 
-def _under(contract: Document[Contract], profile: str | None) -> Document[Contract]:
+def under_profile(contract: Document[Contract], profile: str | None) -> Document[Contract]:
     """Another profile than the contract's is judged by its own defaults (R9)."""
     rule = contract.value.rule
     if profile is None or profile == rule.profile:
@@ -155,7 +167,7 @@ def _source(asked: Asked, links: Links) -> Reader:
     if asked.events is not None:
         events, events_digest = files.read_events(asked.events)
         digests.append(("events", events_digest))
-    return Recorded(recorded, events, tuple(digests), (*files.conflicts(recorded), *unknown))
+    return Recorded(recorded, events, tuple(digests), (*files.flaws(recorded), *unknown))
 
 
 def _newest_manifest(store: Path | None, case: Case) -> dict[str, str] | None:

@@ -4,9 +4,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from jinbao_reports import commands
+from jinbao_reports import commands, what_if
 from jinbao_reports.arguments import add_calendar, add_inputs, add_lang
 from jinbao_reports.importers.arguments import add_arguments
+from jinbao_reports.tickets import commands as tickets
 
 
 def parser() -> argparse.ArgumentParser:
@@ -28,6 +29,24 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument("--out", type=Path, default=Path(), metavar="DIRECTORY", help="where to write (default: here)")
     _add_calendar(subparsers)
     _add_import(subparsers)
+    for name, run, add, words in (
+        (
+            "tickets",
+            tickets.tickets,
+            tickets.add_tickets_arguments,
+            "read the carrier's ticket list 读入运营商工单 (docs/tickets.md)",
+        ),
+        (
+            "reconcile",
+            tickets.reconcile_tickets,
+            tickets.add_reconcile_arguments,
+            "tickets beside measured outages 工单与实测中断核对 (docs/tickets.md)",
+        ),
+        ("what-if", what_if.what_if, what_if.add_arguments, "judge under a hypothesis 假设条件下的评定 (docs/sla.md)"),
+    ):
+        command = subparsers.add_parser(name, help=words, description=words)
+        add(command)
+        command.set_defaults(run=run)
     return whole
 
 

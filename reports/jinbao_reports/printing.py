@@ -44,3 +44,11 @@ def percent(ratio: float | None) -> str:
         return "—"
     millionths = int(round(ratio * 10**12) // 10**6)
     return f"{millionths // 10**4}.{millionths % 10**4:04d}%"
+
+
+def decimals(number: float | None) -> str:
+    """Cut, never rounded up, to 3 decimals."""
+    if number is None:
+        return "—"
+    thousandths = int(round(number * 10**9) // 10**6)
+    return f"{thousandths // 1000}.{thousandths % 1000:03d}"

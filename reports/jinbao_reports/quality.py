@@ -1,13 +1,15 @@
 """Loss, latency and its variation on the reference series (RFC 2330 section 11.3, RFC 3393, RFC 5481; methods A4)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
-from jinbao_collector.series import Ints
+from jinbao_collector.series import NONE, Ints
 from jinbao_reports.interval import Spans
 from jinbao_reports.measured import Rung
+from jinbao_reports.timeline import Results
 
 _J_MEMORY = 1000
 """Pairs that still move RFC 1889's J: (15/16)^1000 is below 1e-28."""
@@ -37,22 +39,25 @@ class Quality:
 
 def quality(rung: Rung, spans: Spans) -> Quality:
     """Over the samples whose instants lie in `spans`."""
-    edges = np.array([edge for span in spans for edge in span], np.int64)
-    inside = np.searchsorted(edges, rung.results.at, "right") % 2 == 1
-    ok = rung.results.ok[inside]
-    arrived = ok & (rung.series.rtt[inside] >= 0)
-    rtt = np.sort(rung.series.rtt[inside][arrived])
-    mean_abs, jitter = _variation(rung, inside)
+    parts = [slice(*rung.results.before(span).tolist()) for span in spans]
+    ok, rtt = rung.results.ok, rung.rtt
+    delays = np.sort(_joined(rtt[part][ok[part] & (rtt[part] != NONE)] for part in parts))
+    mean_abs, jitter = _variation(rung.results, rtt, parts)
     return Quality(
-        sent=len(ok),
-        lost=int((~ok).sum()),
-        n=len(rtt),
-        percentiles={percent: percentile(rtt, percent) for percent in (50, 95, 99)} if len(rtt) else {},
-        median=_median(rtt),
-        least=int(rtt[0]) if len(rtt) else None,
+        sent=sum(len(ok[part]) for part in parts),
+        lost=sum(int((~ok[part]).sum()) for part in parts),
+        n=len(delays),
+        percentiles={percent: percentile(delays, percent) for percent in (50, 95, 99)} if len(delays) else {},
+        median=_median(delays),
+        least=int(delays[0]) if len(delays) else None,
         ipdv_mean_abs=mean_abs,
         jitter=jitter,
     )
+
+
+def _joined(columns: Iterable[Ints]) -> Ints:
+    found = list(columns)
+    return found[0] if len(found) == 1 else np.concatenate([*found, np.zeros(0, np.int64)])
 
 
 def percentile(ordered: Ints, percent: int) -> int:
@@ -66,11 +71,13 @@ def _median(ordered: Ints) -> Fraction | None:
     return Fraction(int(ordered[(len(ordered) - 1) // 2]) + int(ordered[len(ordered) // 2]), 2)
 
 
-def _variation(rung: Rung, inside: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> tuple[Fraction | None, Fraction | None]:
+def _variation(results: Results, rtt: Ints, parts: list[slice]) -> tuple[Fraction | None, Fraction | None]:
     """Mean |IPDV| and RFC 1889's J over consecutive samples that both arrived, without a gap between."""
-    good = inside & rung.results.ok & (rung.series.rtt >= 0)
-    paired = good[1:] & good[:-1] & (rung.results.held[:-1] == rung.results.at[1:])
-    steps = np.abs(np.diff(rung.series.rtt))[paired]
+    good = results.ok & (rtt != NONE)
+    follows = good[1:] & good[:-1]
+    follows[results.alone[:-1]] = False
+    steps = _joined(np.diff(rtt[part])[follows[part.start : max(part.stop - 1, part.start)]] for part in parts)
+    np.abs(steps, out=steps)
     if not len(steps):
         return None, None
     jitter = 0.0

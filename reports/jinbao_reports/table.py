@@ -135,10 +135,6 @@ ALL_CORES_UP = _every(
 NOT_ALL_CORES_DOWN = Condition(
     Text("县核心并非各线路全断", "core is not down on all links"), lambda seen: seen.cores is not Everywhere.DOWN
 )
-NOTHING_NEARER_DOWN = Condition(
-    Text("本线路县核心以内各级均未断", "nothing on this link before core is down"),
-    lambda seen: DOWN not in (seen.lan, seen.cpe, seen.edge),
-)
 COUNTY_STANDS = (_rung("gw", UP), _rung("ce", UP))
 COUNTY_CPE_DOWN = _rung("county_cpe", DOWN)
 
@@ -199,8 +195,6 @@ ROWS: tuple[Row, ...] = (
                         "county cpe is down on all links, at least two",
                         Everywhere.DOWN,
                     ),
-                    _rung("core", DOWN),
-                    NOTHING_NEARER_DOWN,
                 ),
             ),
         ),
@@ -305,12 +299,7 @@ def verdict_of(row: Row, link: Link, contract: Contract, *, service: bool = Fals
 
 
 def party_of(cause: str, link: Link) -> str:
-    return link.cpe_owner if cause == "CPE_FAULT" else usual_party(cause)
-
-
-def usual_party(cause: str) -> str:
-    """Whoever owns the 光猫."""
-    return "carrier" if cause == "CPE_FAULT" else _PARTY.get(cause, "unknown")
+    return link.cpe_owner if cause == "CPE_FAULT" else _PARTY.get(cause, "unknown")
 
 
 def class_of(cause: str, link: Link, contract: Contract) -> str:

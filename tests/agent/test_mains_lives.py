@@ -45,7 +45,7 @@ def test_an_agent_restarted_in_an_outage_says_so_again_and_the_outage_stays_one(
             assert agent.told() == ["mains_on", "mains_off", "mains_off", "mains_on"]
 
     asyncio.run(scene())
-    assert in_force(tmp_path / "spool.db") == [(10, 40)]
+    assert in_force(tmp_path / "spool.db") == [(5, 40)]
 
 
 def test_power_that_returned_while_the_agent_was_down_ends_the_outage(tmp_path: Path, ups: Ups) -> None:
@@ -61,7 +61,7 @@ def test_power_that_returned_while_the_agent_was_down_ends_the_outage(tmp_path: 
             assert agent.told() == ["mains_off", "mains_on"]
 
     asyncio.run(scene())
-    assert in_force(tmp_path / "spool.db") == [(5, 30)]
+    assert in_force(tmp_path / "spool.db") == [(0, 30)]
 
 
 def test_a_ups_heard_late_after_the_battery_ran_out_does_not_stretch_the_outage(tmp_path: Path, ups: Ups) -> None:
@@ -89,8 +89,8 @@ def test_a_ups_heard_late_after_the_battery_ran_out_does_not_stretch_the_outage(
 
     asyncio.run(scene())
     spans = in_force(tmp_path / "spool.db")
-    assert spans[0] == (5, 605)
-    assert spans[1][1] - spans[1][0] == 5
+    assert spans[0] == (0, 605)
+    assert spans[1][1] - spans[1][0] == 10
 
 
 def test_a_reboot_in_the_middle_of_an_outage_says_at_once_that_it_goes_on(tmp_path: Path, ups: Ups) -> None:
@@ -107,7 +107,7 @@ def test_a_reboot_in_the_middle_of_an_outage_says_at_once_that_it_goes_on(tmp_pa
             await agent.hears(60)
 
     asyncio.run(scene())
-    assert in_force(tmp_path / "spool.db") == [(5, 125)]
+    assert in_force(tmp_path / "spool.db") == [(0, 125)]
 
 
 def test_a_boot_whose_clock_went_back_tells_of_the_mains_because_no_record_of_it_ended_the_outage(
@@ -126,4 +126,4 @@ def test_a_boot_whose_clock_went_back_tells_of_the_mains_because_no_record_of_it
             assert agent.told() == ["mains_off", "mains_on"]
 
     asyncio.run(scene())
-    assert in_force(tmp_path / "spool.db") == [(5, 3610)]
+    assert in_force(tmp_path / "spool.db") == [(0, 3610)]

@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 from jinbao_collector.entry import Entry, read_entries
 from jinbao_config import schemas, units
 from jinbao_config.contract import read_contract
+from jinbao_config.indicators import read_indicators
 from jinbao_config.links import Target, parse_target, read_links
 from jinbao_config.services import UpsAddress, parse_ups, read_agent, read_collector
 from jinbao_config.shape import ConfigError, read_document
@@ -25,6 +26,7 @@ BAD = sorted((Path(__file__).parent / "bad").glob("*.toml"))
 READERS: dict[str, Callable[[Path], Any]] = {
     "links": read_links,
     "contract": read_contract,
+    "indicators": read_indicators,
     "agent": read_agent,
     "collector": read_collector,
     "ledger": read_entries,
@@ -95,6 +97,7 @@ def test_the_schemas_for_editors_are_the_ones_the_readers_follow(name: str) -> N
     [
         ("links", "links.toml"),
         ("contract", "contract.toml"),
+        ("indicators", "indicators.example.toml"),
         ("agent", "agent.example.toml"),
         ("collector", "collector.example.toml"),
     ],
@@ -120,6 +123,8 @@ def test_the_example_ledger_has_an_entry_of_every_kind_but_a_bare_document() -> 
         ("http://10.0.9.1/health?x=1", Target("http", "10.0.9.1", 80, "/health?x=1")),
         ("https://[fd00::9]:8443/", Target("https", "fd00::9", 8443, "/")),
         ("nic:eth0", Target("nic", "eth0")),
+        ("peer://10.0.0.9", Target("peer", "10.0.0.9", 8620)),
+        ("peer://[fd00::9]:8862", Target("peer", "fd00::9", 8862)),
     ],
 )
 def test_targets_are_read_and_written_alike(text: str, target: Target) -> None:

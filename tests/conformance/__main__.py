@@ -51,7 +51,11 @@ def _agrees(question: Question, command: list[str]) -> bool:
     with tempfile.TemporaryDirectory() as folder:
         write(question, Path(folder))
         done = subprocess.run([*command, *question.arguments], cwd=folder, capture_output=True, text=True, check=False)
-    found = list(differences(question, done.returncode, json.loads(done.stdout) if done.returncode < 2 else None))
+    try:
+        answer = json.loads(done.stdout)
+    except json.JSONDecodeError:
+        answer = None
+    found = list(differences(question, done.returncode, answer))
     for sentence in found:
         print(f"{question.id} ({question.rule}): {sentence}")
     if found and done.stderr:

@@ -2,9 +2,10 @@
 
 import json
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -31,21 +32,49 @@ _SAMPLES = "link,vantage,target,sent_at,outcome,rtt_us,boot_id,seq,mono_ns,inter
 _EVENTS = "link,vantage,at,event,boot_id,detail"
 _INTERVALS = "link,from,to,state,cause"
 
+_RECORDED = ("samples.csv", "intervals.csv", "events.csv", "ledger.toml", "indicators.toml")
+
 Json = dict[str, Any]
 Expected = tuple[tuple[str, Any], ...]
 
 
 @dataclass(frozen=True)
 class Question:
-    """`files` by name, `arguments` for the command that judges them; `expected` are paths into its answer with their values."""
+    """One judgement: what the table `topic` says of it, its files, arguments and exit code, and what the answer must say."""
 
+    topic: str
     id: str
-    rule: str
-    says: str
-    files: Mapping[str, str]
-    arguments: tuple[str, ...]
-    exit: int
-    expected: Expected
+    case: Json
+
+    @property
+    def rule(self) -> str:
+        return str(self.case["rule"])
+
+    @property
+    def says(self) -> str:
+        return str(self.case["says"])
+
+    @property
+    def exit(self) -> int:
+        """Unless the case tells it: 1, as bad news, where a link fails."""
+        return int(self.case.get("exit", any(self.case.get(letter, {}).get("verdict") == "fail" for letter in LINKS)))
+
+    @cached_property
+    def files(self) -> dict[str, str]:
+        """By name; drawn only now, as some are long. Broken ones come as they stand."""
+        return {**dict(_declared(self.case)), **dict(_recorded(self.case)), **self.case.get("files", {})}
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """For the command that judges the files."""
+        recorded = [word for name in _RECORDED if name in self.files for word in (f"--{Path(name).stem}", name)]
+        period = _period(self.case["period"], self.case.get("day", DAY))
+        return ("--links", "links.toml", *_contracts(self.case), *recorded, "--period", period, *self.case.get("args", ()))
+
+    @property
+    def expected(self) -> Expected:
+        """Paths into the answer with their values."""
+        return tuple(_expected(self.case))
 
 
 def questions(folder: Path = FOLDER) -> Iterator[Question]:
@@ -55,7 +84,7 @@ def questions(folder: Path = FOLDER) -> Iterator[Question]:
         for case in table["case"]:
             for ask in case.get("ask", [{}]):
                 name = f"{case['id']}/{ask['name']}" if "name" in ask else case["id"]
-                yield _question(name, _merged(_merged(table.get("given", {}), case), ask))
+                yield Question(file.stem, name, _merged(_merged(table.get("given", {}), case), ask))
 
 
 def _merged(base: Json, more: Json) -> Json:
@@ -71,22 +100,6 @@ def _merged(base: Json, more: Json) -> Json:
         else:
             merged[key] = value
     return merged
-
-
-def _question(name: str, case: Json) -> Question:
-    files, arguments = dict(_declared(case)), ["--links", "links.toml", *_contracts(case)]
-    for file, text in _recorded(case):
-        files[file] = text
-        arguments += [f"--{Path(file).stem}", file]
-    arguments += ["--period", _period(case["period"], case.get("day", DAY)), *case.get("args", [])]
-    return Question(
-        name, case["rule"], case["says"], files, tuple(arguments), case.get("exit", _exit(case)), tuple(_expected(case))
-    )
-
-
-def _exit(case: Json) -> int:
-    """1 is bad news: a link fails."""
-    return int(any(case.get(letter, {}).get("verdict") == "fail" for letter in LINKS))
 
 
 def _period(text: str, day: str) -> str:
@@ -133,6 +146,8 @@ def _recorded(case: Json) -> Iterator[tuple[str, str]]:
         yield "samples.csv", _csv(case.get("columns", _SAMPLES), rows)
     if "events" in case:
         yield "events.csv", _csv(_EVENTS, drawing.events(case["events"], day))
+    if "indicators" in case:
+        yield "indicators.toml", f'schema = "jinbao.indicators/1"\n{case["indicators"]}'
     if "ledger" in case:
         yield "ledger.toml", "\n".join(_entry(entry, day) for entry in case["ledger"])
 

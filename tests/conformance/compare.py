@@ -9,11 +9,12 @@ from typing import Any
 from conformance.cases import Question
 
 _FILTER = re.compile(r"(\w+)\[(\w+)=([^]]+)\]")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _DECIMALS = 10**12
 
 
 def differences(question: Question, code: int, answer: Any) -> Iterator[str]:
-    """One sentence for each field that differs; `answer` is None where nothing was printed."""
+    """One sentence for each field that differs; `answer` is None where no JSON was printed."""
     if code != question.exit:
         yield f"exit code {code}, expected {question.exit}"
     for path, expected in question.expected if code < 2 else ():
@@ -41,13 +42,13 @@ def look_up(answer: Any, path: str) -> Any:
 
 def same(found: Any, expected: Any) -> bool:
     """Seconds may be integers or texts; a ratio may be printed exactly, or cut after 12 decimals; Decimals are rounded."""
-    if isinstance(expected, bool) or expected is None or found is None:
+    if any(value is None or isinstance(value, bool) for value in (found, expected)):
         return found is expected
     if isinstance(expected, str) and "/" in expected:
         wanted = Fraction(expected)
         return Fraction(found) == wanted if isinstance(found, str) else found == int(wanted * _DECIMALS) / _DECIMALS
-    if isinstance(expected, int) and isinstance(found, int | str):
-        return Fraction(found) == expected
     if isinstance(expected, Decimal):  # good to half a unit of its last digit
         return abs(Fraction(found) - Fraction(expected)) <= Fraction(10) ** int(expected.as_tuple().exponent) / 2
+    if _NUMBER.fullmatch(str(expected)) and _NUMBER.fullmatch(str(found)):
+        return Fraction(str(found)) == Fraction(str(expected))
     return bool(found == expected)

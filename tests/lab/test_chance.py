@@ -126,6 +126,19 @@ def test_a_miss_is_told_with_its_seed_and_ends_with_1(
     assert "1 scenarios with a miss, seeds: 3" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("replay mixed --minutes 2", "replay --minutes, --townships: only of drawn scenarios"),
+        ("replay mixed --townships 3", "replay --minutes, --townships: only of drawn scenarios"),
+        ("run mixed --loopback --seed 3", "run --seed: only --torture draws anything"),
+    ],
+)
+def test_options_without_effect_are_refused(words: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words.split()) == 2
+    assert capsys.readouterr().err.startswith(said)
+
+
 def test_a_folder_that_is_no_runs_is_not_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["score", str(tmp_path)]) == 3
     assert "not the folder of a run" in capsys.readouterr().err

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from jinbao_lab.box import NoBox, check
+from jinbao_lab.disk import SmallDisk, fill
+from jinbao_lab.processes import Failed
 
 BREAK_DISKS = Path(__file__).with_name("break_disks.py")
 
@@ -30,3 +32,10 @@ def test_a_disk_is_full_when_filled_and_loses_what_it_was_not_made_to_keep(tmp_p
         "losable left ['spool'] False",
         "small left ['spool'] False",
     ]
+
+
+def test_a_disk_that_is_not_mounted_is_never_filled(tmp_path: Path) -> None:
+    """Or the ballast would fill the disk of whoever runs the lab."""
+    with pytest.raises(Failed, match="no disk of its own is mounted here"):
+        fill(SmallDisk(tmp_path))
+    assert list(tmp_path.iterdir()) == []

@@ -202,13 +202,6 @@ def test_a_hop_that_never_answers_is_silent_not_down() -> None:
     assert told(truth(fault("county_line_cut", BY_COUNTY, (20, 40)), mute=("core",))) == [(20, 40, "14")]
 
 
-def test_without_the_carriers_hop_a_link_in_the_dark_is_not_the_county_lines() -> None:
-    others, dark = fault("olt_dead", "olt-2", (10, 50)), fault("power_cut", "01", (20, 40))
-    made = truth(others, dark, mute=("core",), townships=("01", "05", "06"))
-    assert (22.55, 40, "7") in told(made)
-    assert told(made, "05")[0][2] == "12"
-
-
 def test_a_hop_counts_as_silent_by_its_answers_while_the_line_was_up() -> None:
     long, short = fault("hop_filtered", "olt-1", (0, 50)), fault("hop_filtered", "olt-1", (25, 50))
     cut = fault("link_cut", "01", (30, 45))

@@ -1,6 +1,7 @@
 """The stage that faults act on, as far as it can be told without a county: above all, whose clock is set, and when."""
 
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from jinbao_lab.files import Desk
 from jinbao_lab.kind import Need
 from jinbao_lab.loopback import Loopback
 from jinbao_lab.processes import Failed
-from jinbao_lab.scene import Collector, Stage
+from jinbao_lab.scene import App, Collector, Stage
 
 HOUR_NS = 3600 * 10**9
 
@@ -64,3 +65,31 @@ def test_a_place_is_a_site_and_everywhere_is_the_centre(tmp_path: Path) -> None:
     scene = stage(tmp_path)
     assert scene.site("02").machine.node == "a02"
     assert scene.site("*").machine.node == "centre"
+
+
+@dataclass
+class Listed:
+    """A ground of which only the server's orders matter."""
+
+    orders: list[str] = field(default_factory=list)
+
+    def stop_app(self) -> None:
+        self.orders.append("stop")
+
+    def start_app(self) -> None:
+        self.orders.append("start")
+
+    def hang_app(self, *, hangs: bool) -> None:
+        self.orders.append("hang" if hangs else "resume")
+
+
+def test_a_server_held_down_by_two_faults_needs_both_healed() -> None:
+    ground = Listed()
+    app = App(ground)  # type: ignore[arg-type]  # of the ground only these three are asked
+    for act in (app.hang, app.stop, app.stop, app.start):
+        act()
+    assert ground.orders == ["hang", "stop"]
+    app.start()
+    assert ground.orders[2:] == ["start", "hang"]
+    app.resume()
+    assert ground.orders[4:] == ["resume"]

@@ -198,6 +198,36 @@ def test_time_counted_while_another_part_of_the_carriers_network_is_broken_is_ju
     assert changed(blame_the_modem).unjust == ()
 
 
+DARK = replace(TRUTH, battery=("01",), notices=(), faults=(fault("dark", "office_dark", "01", (10, 40)),))
+
+
+@pytest.mark.parametrize(
+    ("row", "until", "notices", "found"),
+    [
+        ("9", 12.1, ((12.1, 30),), []),  # the first look: the office is dark for its agent, not yet for the county
+        ("9", 12.1, (), ["11.05–12.10 s"]),  # nothing keeps it from being smoothed away
+        ("10", 12.1, ((12.1, 30),), ["11.05–12.10 s"]),  # no look across this edge says so
+        ("9", 13, ((13, 30),), ["12.55–13.00 s"]),  # the second look is past it
+    ],
+)
+def test_what_a_look_across_an_edge_says_is_right_only_where_an_instant_keeps_it(
+    row: str, until: float, notices: tuple[tuple[float, float], ...], found: list[str]
+) -> None:
+    stated = [Noticed(kind="power_notice", type="", links=(A,), from_us=at(since), to_us=at(to)) for since, to in notices]
+    dark = {"cause": "POWER_SUSPECTED", "party": "unknown", "class": "disputed"}
+    made = {
+        "period": {"from": instant(0), "to": instant(100)},
+        "links": [
+            link(A, 0, outage("A-1", piece(10.4, until, row), {**piece(until, 40.4, "9b"), **dark})),
+            link(B, 0),
+            link(C, 0),
+        ],
+        "events": [],
+    }
+    result = score(replace(DARK, notices=tuple(stated)), made)
+    assert [miss.split(":")[0] for miss in misses(result)] == found
+
+
 def test_a_slice_that_ends_elsewhere_is_a_miss() -> None:
     def shift(a: dict[str, Any], b: dict[str, Any], c: dict[str, Any]) -> None:
         b["outages"][0] = outage("B-1", piece(10.9, 19, "4"), piece(19, 26.3, "11"))
@@ -300,3 +330,16 @@ def test_a_link_the_statement_lacks_is_a_miss() -> None:
 def test_the_truth_survives_being_written_down(tmp_path: Path) -> None:
     TRUTH.save(tmp_path / "truth.json")
     assert Truth.load(tmp_path / "truth.json") == TRUTH
+
+
+@pytest.mark.parametrize(
+    ("told", "missed"), [("up", []), ("down", ["direction down instead of up"]), (None, ["direction None instead of up"])]
+)
+def test_a_line_that_carries_one_way_must_be_told_which(told: str | None, missed: list[str]) -> None:
+    truth = replace(TRUTH, notices=(), peers=True, faults=(fault("up", "loss_up", "01", (10, 20), rows=("11",)),))
+    found = {
+        "period": {"from": instant(0), "to": instant(100)},
+        "links": [link(A, 0, outage("A-1", {**piece(10.4, 20.4, "11"), "direction": told})), link(B, 0), link(C, 0)],
+        "events": [],
+    }
+    assert misses(score(truth, found)) == missed

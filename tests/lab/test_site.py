@@ -7,7 +7,6 @@ import pytest
 
 from jinbao_lab import disk
 from jinbao_lab.disk import SmallDisk
-from jinbao_lab.held import Held
 from jinbao_lab.processes import Failed
 from jinbao_lab.scene import App
 from jinbao_lab.site import Site
@@ -19,14 +18,15 @@ class Machine:
     node = "a01"
 
     def __init__(self, log: list[str]) -> None:
-        self.log, self.agent_runs = log, True
+        self.log, self.on, self.agent_runs = log, True, True
 
     def power_off(self) -> None:
         self.log.append("off")
-        self.agent_runs = False
+        self.on = self.agent_runs = False
 
     def boot(self) -> None:
         self.log.append("boot")
+        self.on = True
 
     def start_agent(self) -> None:
         self.log.append("agent")
@@ -41,7 +41,7 @@ class Disk:
     """In a folder; `away` while its machine's power is cut, as one that lost its writes is."""
 
     def __init__(self, folder: Path, log: list[str]) -> None:
-        self.folder, self.log, self.away, self.lost = folder, log, False, False
+        self.folder, self.log, self.away, self.lost, self.full = folder, log, False, False, False
 
     def mount(self) -> None: ...
 
@@ -55,6 +55,12 @@ class Disk:
     def power_on(self) -> None:
         self.away = self.lost = False
 
+    def turn(self, *, full: bool) -> None:
+        assert not self.away
+        if self.full != full:
+            self.log.append("full" if full else "free")
+        self.full = full
+
 
 @pytest.fixture
 def log() -> list[str]:
@@ -66,9 +72,9 @@ def site(tmp_path: Path, log: list[str], monkeypatch: pytest.MonkeyPatch) -> Sit
     ground: Any = None
     machine: Any = Machine(log)
     mine = Disk(tmp_path, log)
-    monkeypatch.setattr(disk, "is_mounted", lambda one: not one.away)
-    monkeypatch.setattr(disk, "fill", lambda one: log.append("away!" if one.away else "full"))
-    monkeypatch.setattr(disk, "free", lambda one: log.append("away!" if one.away else "free"))
+    monkeypatch.setattr(disk, "is_there", lambda one: not one.away)
+    monkeypatch.setattr(disk, "fill", lambda one: one.turn(full=True))
+    monkeypatch.setattr(disk, "free", lambda one: one.turn(full=False))
     return Site(ground, machine, disk=mine)
 
 
@@ -83,7 +89,7 @@ def test_two_power_cuts_are_over_when_both_are(site: Site, log: list[str]) -> No
     site.power_on()
     assert log == ["off"]
     site.power_on()
-    assert log == ["off", "free", "boot", "agent"]
+    assert log == ["off", "boot", "agent"]
     with pytest.raises(ValueError, match="power was not taken"):
         site.power_on()
 
@@ -92,9 +98,9 @@ def test_an_agent_that_crashed_stays_dead_over_a_reboot_until_it_is_started(site
     site.crash_agent()
     site.power_off()
     site.power_on()
-    assert log == ["crash", "off", "free", "boot"]
+    assert log == ["crash", "off", "boot"]
     site.start_agent()
-    assert log[4:] == ["agent"]
+    assert log[3:] == ["agent"]
 
 
 def test_an_agent_that_is_started_while_its_machine_is_off_starts_with_it(site: Site, log: list[str]) -> None:
@@ -103,7 +109,7 @@ def test_an_agent_that_is_started_while_its_machine_is_off_starts_with_it(site: 
     site.start_agent()
     assert log == ["off"]
     site.power_on()
-    assert log == ["off", "free", "boot", "agent"]
+    assert log == ["off", "boot", "agent"]
 
 
 def test_a_disk_that_is_away_is_filled_when_it_is_back(site: Site, log: list[str]) -> None:
@@ -111,7 +117,7 @@ def test_a_disk_that_is_away_is_filled_when_it_is_back(site: Site, log: list[str
     site.fill_disk()
     assert log == ["lose", "off"]
     site.power_on()
-    assert log[2:] == ["full", "boot", "agent"]
+    assert log[2:] == ["boot", "full", "agent"]
     site.free_disk()
     assert log[5:] == ["free"]
 
@@ -121,20 +127,20 @@ def test_a_disk_that_is_freed_while_away_comes_back_free(site: Site, log: list[s
     power_cut_disk(site)
     site.free_disk()
     site.power_on()
-    assert log == ["full", "lose", "off", "free", "boot", "agent"]
+    assert log == ["full", "lose", "off", "boot", "free", "agent"]
 
 
-def test_writes_are_lost_once_and_also_when_the_machine_was_off_before(site: Site, log: list[str]) -> None:
+def test_a_disk_whose_machine_is_off_has_nothing_to_lose_any_more(site: Site, log: list[str]) -> None:
     site.power_off()
     power_cut_disk(site)
     power_cut_disk(site)
     for _ in range(3):
         site.power_on()
-    assert log == ["off", "lose", "free", "boot", "agent"]
+    assert log == ["off", "boot", "agent"]
 
 
 def test_everybodys_disk_is_never_filled(tmp_path: Path) -> None:
-    with pytest.raises(Failed, match="not filled, as the disk that belongs there is not mounted"):
+    with pytest.raises(Failed, match="no disk of its own is mounted here"):
         disk.fill(SmallDisk(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
@@ -173,9 +179,3 @@ def test_a_server_that_is_stopped_may_begin_and_end_to_hang_unseen() -> None:
     app.start()
     app.start()
     assert ground.log == ["stop", "start"]
-
-
-def test_held_is_counted() -> None:
-    held = Held()
-    assert [held.take("a"), held.take("a"), held.take("b")] == [True, False, True]
-    assert [held.release("a"), held.release("a"), "a" in held, "b" in held] == [False, True, False, True]

@@ -91,3 +91,11 @@ def test_a_boot_with_a_wrong_clock_is_put_right_from_its_first_word_on() -> None
 def test_another_agents_clock_is_its_own() -> None:
     other = Event(link="*", vantage="county", at_us=NOON, event="start", boot="b1", detail="mono_ns=1000")
     assert other in restamp_events([step(NOON + 8 * S, 8 * S, AHEAD, 1), other])
+
+
+def test_two_like_steps_with_a_sample_between_are_told_apart() -> None:
+    """The jump of the first, already undone, is not taken for that of the second."""
+    steps = [step(NOON + 35 * S, 35 * S, 30 * S, 1), step(NOON + 45 * S, 45 * S, 30 * S, 1)]
+    series = series_of(samples((0, 40 * S, -60 * S), (40 * S, 50 * S, -30 * S), (50 * S, 90 * S, 0)), T // 1000)
+    moved, _ = restamp(series, steps_of(steps, LINK, "township"))
+    assert moved.at.tolist() == true_instants(90)

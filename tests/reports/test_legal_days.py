@@ -182,3 +182,16 @@ def test_calendar_prints_a_year_with_its_source_in_both_languages(capsys: pytest
 def test_calendar_refuses_a_year_without_notice(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["calendar", "2049"]) == 2
     assert "no legal calendar is known for 2049" in capsys.readouterr().err
+
+
+def test_what_lies_in_a_year_without_notice_does_not_hinder_the_year_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A ticket of January 2027 is read with all the rest, but December 2026 needs no calendar for it."""
+    county = County(tmp_path, step=900, contract=OFFICE_HOURS)
+    county.series("2026-12-28 00:00", "2027-01-08 00:00", down=[("2027-01-05 10:00", "2027-01-05 12:00")])
+    county.entry(id="T1", kind="ticket", link=county.links[0], reported_at="2027-01-05 10:30", acked_at="2027-01-05 11:00")
+    made = county.compute(capsys, "2026-12")
+    assert made.outages() == []
+    assert main(["compute", *county.write(), "--period", "2027-01"]) == 2
+    assert "no legal calendar is known for 2027" in capsys.readouterr().err

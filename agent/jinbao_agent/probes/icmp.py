@@ -11,7 +11,7 @@ from jinbao_agent.clock import Clock
 from jinbao_agent.probes.echoes import Echoes
 from jinbao_agent.probes.flights import Address
 from jinbao_agent.probes.packet import V4, V6, Version
-from jinbao_agent.probes.result import Result
+from jinbao_agent.probes.result import Result, resolve
 from jinbao_agent.probes.sockets import NoIcmp, open_icmp
 from jinbao_config.links import Target
 
@@ -65,13 +65,8 @@ async def probe(prober: "Prober", target: Target, wait_s: float) -> Result:
     """One echo: reply, late, lost, bad_reply (only a damaged answer came), unreachable:TYPE:CODE:BY with the numbers of ICMP
     or, for an IPv6 target, ICMPv6, or not_sent:REASON."""
     answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-    start(prober, target, wait_s, functools.partial(_resolve, answer))
+    start(prober, target, wait_s, functools.partial(resolve, answer))
     return await answer
-
-
-def _resolve(answer: "asyncio.Future[Result]", result: Result) -> None:
-    if not answer.done():  # the asker may have been cancelled
-        answer.set_result(result)
 
 
 async def probe_all(prober: "Prober", targets: Sequence[Target], wait_s: float) -> list[Result]:

@@ -7,6 +7,7 @@ rung `lan` fails with them, and attribution then puts the fault into the office 
 (EPERM of a local filter, ENOBUFS, ENOMEM, EMFILE, EADDRNOTAVAIL, …) is a fault of this machine: `not_sent:ERRNO`.
 """
 
+import asyncio
 import errno
 import socket
 from dataclasses import dataclass
@@ -37,6 +38,11 @@ class Result:
     mono_us: int
     outcome: str
     rtt_us: int | None = None
+
+
+def resolve(answer: "asyncio.Future[Result]", result: Result) -> None:
+    if not answer.done():  # the asker may have been cancelled
+        answer.set_result(result)
 
 
 def errno_name(code: int | None) -> str:

@@ -89,8 +89,7 @@ class IcmpSocket:
 
     def drops(self) -> int:
         """Packets the kernel had to drop because our receive queue was full, since the socket was made."""
-        memory = self.sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
-        return int(_MEMINFO.unpack(memory)[8])
+        return queue_drops(self.sock)
 
     def _prepare(self) -> None:
         self.sock.setblocking(False)
@@ -99,11 +98,7 @@ class IcmpSocket:
             packet.attach_filter(self.sock, packet.only_ours(self.version, self.ident))
         else:
             report_errors(self.sock)
-        _stamp_received(self.sock)
-        try:
-            self.sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER)
-        except PermissionError:  # without CAP_NET_ADMIN as much as net.core.rmem_max grants
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        prepare_queue(self.sock)
 
 
 def open_icmp(version: Version) -> IcmpSocket:
@@ -160,6 +155,20 @@ def _pass_types(sock: socket.socket, version: Version) -> None:
         sock.setsockopt(socket.IPPROTO_ICMPV6, _ICMP6_FILTER, struct.pack("8I", *words))
 
 
+def prepare_queue(sock: socket.socket) -> None:
+    """Have the kernel stamp what it receives for this socket, and keep a lot of it."""
+    _stamp_received(sock)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER)
+    except PermissionError:  # without CAP_NET_ADMIN as much as net.core.rmem_max grants
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+
+
+def queue_drops(sock: socket.socket) -> int:
+    """Packets the kernel had to drop because the socket's receive queue was full, since it was made."""
+    return int(_MEMINFO.unpack(sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size))[8])
+
+
 def _stamp_received(sock: socket.socket) -> None:
     try:
         sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS_NEW, 1)
@@ -188,10 +197,12 @@ def report_errors(sock: socket.socket, report: bool = True) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """One ICMP error from the error queue: the original packet's start and destination, and who complained."""
+    """One ICMP error from the error queue: the original packet's start, its destination (port 0 where there are none), and who
+    complained."""
 
     data: bytes
     destination: str
+    port: int
     kind: int
     code: int
     by: str
@@ -208,8 +219,8 @@ def next_error(sock: socket.socket) -> Reported | None:
             if (level, kind) in ((socket.IPPROTO_IP, _IP_RECVERR), (socket.IPPROTO_IPV6, _IPV6_RECVERR)):
                 _, origin, icmp_type, code, _, _ = _EXTENDED_ERR.unpack_from(report)
                 if origin in _FROM_NETWORK:
-                    destination = address[0] if address else ""
-                    return Reported(data, destination, icmp_type, code, _offender(report[_EXTENDED_ERR.size :]))
+                    destination, port = address[:2] if address else ("", 0)
+                    return Reported(data, destination, port, icmp_type, code, _offender(report[_EXTENDED_ERR.size :]))
 
 
 def _offender(address: bytes) -> str:
