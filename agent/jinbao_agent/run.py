@@ -19,6 +19,7 @@ from jinbao_agent.identity import BOOT_FILE, VERSION, Home, read_boot
 from jinbao_agent.ladder import Rung, voice_of
 from jinbao_agent.loop import Ticker
 from jinbao_agent.mains import MainsSense
+from jinbao_agent.onlooker import Onlooker
 from jinbao_agent.peers import Keyring, Refresh, read_peers
 from jinbao_agent.probes import Peering, Prober
 from jinbao_agent.probes.counts import Counts
@@ -66,6 +67,7 @@ class Agent:
             boot=self._boot,
             batch_ms=config.batch,
         )
+        self._rungs = rungs
         self._schedule = Schedule(rungs, self._boot, author.install, self._clock.boottime_us())
         self._supervisor = Supervisor()
         self._keyring = Keyring(config.vantage, read_peers(home))
@@ -80,6 +82,7 @@ class Agent:
             log.info("event=%s boot=%s %s", event.event, event.boot, event.detail)
         self._recorder.put([], begins)
         async with Prober(self._clock, self._peering) as prober:
+            onlooker = self._onlooker(prober)
             ticker = Ticker(
                 self._schedule,
                 prober,
@@ -88,9 +91,12 @@ class Agent:
                 vantage=self._config.vantage,
                 boot=self._boot,
                 wait_s=self._config.wait / 1000,
+                look=onlooker.look,
             )
             uploader = self._uploader()
             self._start(ticker, uploader)
+            if onlooker.traces:
+                self._supervisor.keep("paths", onlooker.run)
             notify("READY=1")
             await stop.wait()
             notify("STOPPING=1")
@@ -102,6 +108,10 @@ class Agent:
         await self._or_tell("heartbeat", in_thread(lambda: self._beat(stopped=True)))
         self._heart.close()
         log.info("event=stop boot=%s reason=%s", self._boot, reason())
+
+    def _onlooker(self, prober: Prober) -> Onlooker:
+        install = self._recorder.author.install
+        return Onlooker(self._rungs, prober, self._voice, self._clock, lambda event: self._recorder.put([], [event]), install)
 
     def _uploader(self) -> Uploader:
         collector = self._config.collector
