@@ -13,9 +13,10 @@ from typing import Any
 
 from jinbao_lab import files, judge, kept, needs, processes
 from jinbao_lab.equipment import Equipment, equipment_for
-from jinbao_lab.faults import FAULTS, Need
+from jinbao_lab.faults import FAULTS
 from jinbao_lab.files import COLLECTOR_PORT, Desk
 from jinbao_lab.ground import CENTRE, Ground
+from jinbao_lab.kind import Need
 from jinbao_lab.loopback import Loopback
 from jinbao_lab.namespaces import Network
 from jinbao_lab.play import Play, utc_us

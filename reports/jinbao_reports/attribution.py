@@ -20,7 +20,7 @@ from jinbao_reports.smoothing import Slice, smooth
 from jinbao_reports.state import LinkState, Outage, outages, service_only
 from jinbao_reports.stated import NOTHING_STATED, Stated
 
-_NOT_EDGES = ("heartbeat", "clock_step", COUNTED)
+_NOT_EDGES = ("heartbeat", "clock_step", COUNTED, "path", "certificate")
 
 
 @dataclass(frozen=True, slots=True)
