@@ -44,7 +44,7 @@ Mood = Callable[["TinyCentre", Reply], Reply]
 
 class TinyCentre:
     """`kept` holds batches by chain and number, `requests` the numbers of each request that came; `peers` is what it tells
-    everybody of peers: digest and links."""
+    everybody of peers: digest and links; `config` the fields of everybody's configuration: version and content."""
 
     def __init__(
         self, folder: Path, agent: str = "yanbian-01", vantage: str = "township", links: tuple[str, ...] = ("510422101",)
@@ -57,6 +57,7 @@ class TinyCentre:
         self.moods: list[Mood] = []
         self.manifest = "a" * 64
         self.peers: dict[str, Any] = {}
+        self.config: dict[str, Any] = {}
         self.arrived = threading.Event()
         self.ca_pem, self._chain_file = _certificates(folder)
         self.url = ""
@@ -84,6 +85,7 @@ class TinyCentre:
             "at": 0,
             "verdicts": {},
             "peers": self.peers.get("digest", ""),
+            "config": self.config.get("version", 0),
         }
         return Signed.make("jinbao-ack/1", {**fields, **changed}, self.key).to_lines()
 
@@ -93,6 +95,7 @@ class TinyCentre:
             ("GET", "/healthz"): lambda: Reply(200, b"{}"),
             ("POST", "/v1/enrol"): lambda: self._enrol(Signed.from_lines(body)),
             ("POST", "/v1/peers"): lambda: self._tell(Signed.from_lines(body)),
+            ("POST", "/v1/config"): lambda: self._configure(Signed.from_lines(body)),
             ("POST", "/v1/batches"): lambda: self._receive(body),
         }[method, path]()
         return self.moods.pop(0)(self, reply) if self.moods and path in ("/v1/batches", "/v1/peers") else reply
@@ -103,6 +106,13 @@ class TinyCentre:
             return Reply(401, json.dumps({"error": "unknown key"}).encode())
         answer = {"key": fields["key"], "nonce": fields["nonce"], "at": 0, **self.peers}
         return Reply(200, Signed.make("jinbao-peers/1", answer, self.key).to_lines())
+
+    def _configure(self, document: Signed) -> Reply:
+        fields = document.fields()
+        if not self.config or fields["key"] not in self.known:
+            return Reply(404, b"{}")
+        answer = {"agent": self.agent, "nonce": fields["nonce"], "at": 0, **self.config}
+        return Reply(200, Signed.make("jinbao-config/1", answer, self.key).to_lines())
 
     def _receive(self, body: bytes) -> Reply:
         batches = unpack(body, 32_000_000)

@@ -80,6 +80,23 @@ class Home:
                 raise InUse(f"{self.folder}: another jinbao-agent runs on this data folder") from None
             yield
 
+    @contextlib.contextmanager
+    def as_owner(self) -> Iterator[None]:
+        """While it lasts root acts as whoever owns the folder: the service's own user must be able to read what is made here.
+        Raises OSError."""
+        owner = self.folder.stat()
+        if os.geteuid() or not owner.st_uid:
+            yield
+            return
+        group = os.getegid()
+        os.setegid(owner.st_gid)
+        os.seteuid(owner.st_uid)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+            os.setegid(group)
+
     def in_use(self) -> bool:
         """Whether an agent runs here. Raises OSError where the lock cannot be read."""
         if not self.lock.exists():

@@ -33,12 +33,13 @@ _ENDS_CHAIN = ("fork", "retired_chain")
 @dataclass(frozen=True, slots=True)
 class Ack:
     """What the centre has of a chain: everything through `head`; `manifest` is its latest daily manifest's hash, `peers` names
-    the secrets it has for us, "" where it does not say."""
+    the secrets it has for us, "" where it does not say; `config` is the version of our configuration there, 0 for none."""
 
     head: Head
     manifest: str
     verdicts: dict[str, list[str]]
     peers: str = ""
+    config: int = 0
 
 
 def read_ack(body: bytes, enrolment: Enrolment, chain: str) -> Ack:
@@ -52,8 +53,14 @@ def read_ack(body: bytes, enrolment: Enrolment, chain: str) -> Ack:
     number, hash, manifest, verdicts = (fields.get(name) for name in ("number", "hash", "manifest", "verdicts"))
     if not (isinstance(number, int) and isinstance(hash, str) and isinstance(manifest, str) and isinstance(verdicts, dict)):
         raise WireError("an acknowledgement lacks number, hash, manifest or verdicts")
-    peers = fields.get("peers")
-    return Ack(Head(chain, number, hash), manifest, verdicts, peers if isinstance(peers, str) else "")
+    peers, config = fields.get("peers"), fields.get("config")
+    return Ack(
+        Head(chain, number, hash),
+        manifest,
+        verdicts,
+        peers if isinstance(peers, str) else "",
+        config if type(config) is int else 0,
+    )
 
 
 class Uploader:
@@ -71,7 +78,7 @@ class Uploader:
         chance: Callable[[], float] = random.random,
     ) -> None:
         """`url` overrides the enrolment's; `rate` in bytes a second; `chance` in [0, 1) spreads the retries of many agents."""
-        self.told_peers: Callable[[str], None] = lambda digest: None  # called with each acknowledgement's `peers`
+        self.told: Callable[[Ack], None] = lambda ack: None  # called with each acknowledgement
         self._home, self._recorder, self._clock = home, recorder, clock
         self._url, self._every_s, self._chance = url, every_s, chance
         self._pace, self._most_bytes = Pace(rate), min(MOST_BYTES, rate * _LONGEST_BODY_S)
@@ -145,8 +152,7 @@ class Uploader:
         return True
 
     async def _take(self, ack: Ack, waiting: Sequence[Waiting]) -> None:
-        if ack.peers:
-            self.told_peers(ack.peers)
+        self.told(ack)
         for number, words in ack.verdicts.items():
             log.warning("the centre keeps a batch with verdicts chain=%s number=%s: %s", ack.head.chain, number, words)
         try:

@@ -18,6 +18,7 @@ from jinbao_collector import CollectorError
 from jinbao_collector.admission import RefusedRing
 from jinbao_collector.agents import LiveRoster
 from jinbao_collector.authority import Authority, AuthorityError, exposed
+from jinbao_collector.configurations import Configurations
 from jinbao_collector.enrolment import Enrolment
 from jinbao_collector.heard import last_heard
 from jinbao_collector.home import Home
@@ -109,6 +110,7 @@ class Centre:
         self.declare()
         self.enrolment = Enrolment(self.ledger, self.authority)
         self.peers = Peers(self.roster, self.authority, self.now_ms)
+        self.configurations = Configurations(self.ledger, home.documents, self.roster, self.authority.signing, self.now_ms)
         self.manifests = Manifests(home.manifests, home.journal, self.place.zone)
         self.metrics = Metrics()
         self.ring = RefusedRing(home.refused)
@@ -126,6 +128,7 @@ class Centre:
             last_heard(home.journal),
             self.now_ms,
             self.peers.digest,
+            self.configurations.version,
         )
         opened.callback(self.intake.close)
         self.metrics.watch(self._gauges)

@@ -15,6 +15,7 @@ from jsonschema import Draft202012Validator
 
 from jinbao_collector.entry import Entry, read_entries
 from jinbao_config import schemas, units
+from jinbao_config.central import read_allowed
 from jinbao_config.contract import read_contract
 from jinbao_config.indicators import read_indicators
 from jinbao_config.links import Expect, Target, parse_target, read_links
@@ -28,6 +29,7 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "contract": read_contract,
     "indicators": read_indicators,
     "agent": read_agent,
+    "allow": read_allowed,
     "collector": read_collector,
     "ledger": read_entries,
 }
@@ -99,6 +101,7 @@ def test_the_schemas_for_editors_are_the_ones_the_readers_follow(name: str) -> N
         ("contract", "contract.toml"),
         ("indicators", "indicators.example.toml"),
         ("agent", "agent.example.toml"),
+        ("allow", "allow.example.toml"),
         ("collector", "collector.example.toml"),
     ],
 )
