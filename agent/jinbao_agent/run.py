@@ -48,6 +48,7 @@ class Machine:
 
     boot_file: Path = BOOT_FILE
     clock: Clock = SystemClock()
+    root: Path = Path("/")  # where /etc/machine-id and /sys are
 
 
 class Agent:
@@ -63,6 +64,7 @@ class Agent:
         self._voice = Voice(voice_of(config), config.vantage, self._boot)
         self._last = read_beat(home.heartbeat)
         self._beat_ms = min(_SLOWEST_BEAT_MS, *(rung.interval_ms for rung in rungs))
+        home.know_machine(machine.root)
         author = replace(home.author(), config=steering.report() if steering else None)
         self._recorder = Recorder(
             home.spool,

@@ -36,6 +36,7 @@ def make_app(centre: Centre) -> Starlette:
         routes=[
             route("/v1/batches", post_batches, "POST"),
             route("/v1/enrol", post_enrol, "POST"),
+            route("/v1/rotate", post_rotate, "POST"),
             route("/v1/peers", post_peers, "POST"),
             route("/v1/config", post_config, "POST"),
             route("/v1/ca", get_ca, "GET"),
@@ -61,6 +62,10 @@ async def post_batches(centre: Centre, request: Request) -> Response:
 
 async def post_enrol(centre: Centre, request: Request) -> Response:
     return await _answer_document(centre, request, lambda document: centre.enrolment.enrol(document, centre.now_ms()))
+
+
+async def post_rotate(centre: Centre, request: Request) -> Response:
+    return await _answer_document(centre, request, lambda document: centre.enrolment.rotate(document, centre.now_ms()))
 
 
 async def post_peers(centre: Centre, request: Request) -> Response:

@@ -85,6 +85,7 @@ def _parser(lang: str) -> argparse.ArgumentParser:
     invite.add_argument("--link", action="append", default=[], metavar="CODE", help=says("link"))
     revoke = command(commands, "revoke", "revoke")
     revoke.add_argument("--agent", required=True, help=says("agent"))
+    revoke.add_argument("--former", action="store_true", help=says("former"))
     configure = command(commands, "configure", "configure")
     configure.add_argument("--agent", action="append", default=[], help=says("agents_named"))
     configure.add_argument("--back", action="store_true", help=says("back"))

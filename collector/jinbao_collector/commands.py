@@ -78,7 +78,7 @@ def invite(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
 def revoke(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
     home = _place(options).home
     with Ledger(home.ledger) as ledger, position_held(home.journal) as position:
-        keys = Enrolment(ledger, Authority.load(home.keys)).revoke(options.agent, position, now_ms())
+        keys = Enrolment(ledger, Authority.load(home.keys)).revoke(options.agent, position, now_ms(), former=options.former)
     out.say("revoked", agent=options.agent, count=len(keys), position=position)
     out.facts({"agent": options.agent, "keys": keys, "position": position})
     return 0

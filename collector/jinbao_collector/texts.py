@@ -15,6 +15,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "serve": ("运行服务，SIGTERM 正常停止", "serve until SIGTERM"),
     "invite": ("为一个探针生成一次性登记码", "print a one-time enrol code for an agent"),
     "revoke": ("吊销一个探针的密钥，自当前日志位置起生效", "revoke an agent's keys from the present journal position on"),
+    "former": ("只吊销已被新密钥取代的旧密钥", "only the keys before its newest one"),
     "configure": (
         "按线路文件为探针下发新配置（签名、编号；探针按本机允许范围决定是否采用）",
         "issue what links.toml says to the agents, signed and numbered; each takes it within what its own machine allows",

@@ -12,7 +12,7 @@ from jinbao_lab.chance import Wish, as_toml, draw
 from jinbao_lab.faults import FAULTS
 from jinbao_lab.files import Desk
 from jinbao_lab.kind import Need
-from jinbao_lab.processes import Failed, program
+from jinbao_lab.processes import Failed, program, typed
 from jinbao_lab.replay import replay
 from jinbao_lab.scenario import Scenario, read_scenario
 from jinbao_lab.show import Show
@@ -159,8 +159,10 @@ def _random(asked: argparse.Namespace, show: Show) -> int:
     file = asked.out.parent / f"random-{seed}.toml"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(as_toml(scenario))
+    again = typed("jinbao-lab", "run", str(file))
     show.tell(
-        f"种子 {seed}，{len(scenario.fault)} 个故障，写在 {file}", f"seed {seed}: {len(scenario.fault)} faults, in {file}"
+        f"种子 {seed}，{len(scenario.fault)} 个故障，写在 {file}；再来一次：{again}",
+        f"seed {seed}: {len(scenario.fault)} faults, in {file}; again: {again}",
     )
     if asked.replay:
         return _replayed(scenario, range(seed, seed + 1), show)

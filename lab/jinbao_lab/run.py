@@ -213,6 +213,9 @@ def _judge(order: Order, stage: Stage, truth: Truth, show: Show) -> Score:
     show.tell(f"文件在 {desk.out}：", f"files in {desk.out}:")
     for name in (page.name, "statement.json", "score.json", "config/", "truth/", "logs/"):
         show.tell(f"  {name}")
+    why = judge.why(desk, truth, made)
+    if why:
+        show.tell(f"为什么这样评定：{why}", f"why it was judged so: {why}")
     return result
 
 
