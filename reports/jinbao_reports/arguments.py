@@ -21,6 +21,8 @@ def inputs(asked: argparse.Namespace) -> Asked:
         profile=asked.profile,
         calendar=asked.calendar,
         indicators=asked.indicators,
+        office=getattr(asked, "office", None),
+        census=getattr(asked, "census", None),
     )
 
 

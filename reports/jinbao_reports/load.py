@@ -17,10 +17,12 @@ from jinbao_config.indicators import Indicators, read_indicators
 from jinbao_config.links import Links, read_links
 from jinbao_config.shape import Document
 from jinbao_reports import files
+from jinbao_reports.breakdown import breakdown
 from jinbao_reports.declared import Declared, is_cause
 from jinbao_reports.indicators import scored
 from jinbao_reports.judge import Case, Judgement, contract_in_force, judge, judge_samples
 from jinbao_reports.legal_days import LegalDays, read_legal_days, shipped
+from jinbao_reports.office.word import OfficeWord, read_word
 from jinbao_reports.source import BadInput, Recorded
 from jinbao_reports.statement import statement
 
@@ -41,6 +43,8 @@ class Asked:
     profile: str | None = None
     calendar: Path | None = None
     indicators: Path | None = None
+    office: Path | None = None
+    census: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +55,26 @@ class Answer:
     inputs: dict[str, str]
     flaws: tuple[Flaw, ...]
     manifest: dict[str, str] | None = None
-    indicators: Indicators | None = None
+    indicators: Document[Indicators] | None = None
+    office: OfficeWord | None = None
 
     def statement(self) -> dict[str, Any]:
         """With the newest daily manifest of the store, where there is one: what an outside anchor would attest."""
         made = statement(self.judgement, self.inputs, self.flaws)
         if self.indicators is not None:
-            made["indicators"] = scored(self.indicators, self.judgement)
+            satisfaction = self.office.satisfaction if self.office else None
+            made["indicators"] = scored(self.indicators.value, self.judgement, satisfaction)
+            made["indicator_placeholders"] = list(self.indicators.placeholders)
         return made if self.manifest is None else {**made, "manifest": self.manifest}
+
+    def issued(self) -> dict[str, Any]:
+        """The Statement that documents are made of: with each link's months, days and delays, and what the office adds."""
+        made = self.statement()
+        for link, judged in zip(made["links"], self.judgement.links, strict=True):
+            link.update(breakdown(judged, self.judgement))
+        if self.office is not None:
+            made |= self.office.facts([link["link"] for link in made["links"]], made.get("indicators", []))
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +85,17 @@ class Gathered:
     inputs: dict[str, str]
     source: Reader | tuple[files.StateSpan, ...]
     manifest: dict[str, str] | None = None
-    indicators: Indicators | None = None
+    indicators: Document[Indicators] | None = None
+    office: OfficeWord | None = None
 
     def answer(self, case: Case | None = None) -> Answer:
         case = self.case if case is None else case
         if isinstance(self.source, tuple):
             codes = tuple(link.code for link in case.in_force())
             judgement = judge(Declared(self.source, case.stated(), codes, case.as_of), case)
-            return Answer(judgement, self.inputs, (), indicators=self.indicators)
+            return Answer(judgement, self.inputs, (), indicators=self.indicators, office=self.office)
         judgement = judge_samples(self.source, case)
-        return Answer(judgement, self.inputs, self.source.flaws(), self.manifest, self.indicators)
+        return Answer(judgement, self.inputs, self.source.flaws(), self.manifest, self.indicators, self.office)
 
 
 def answer(asked: Asked) -> Answer:
@@ -92,14 +109,16 @@ def gather(asked: Asked) -> Gathered:
     case, inputs = _case(asked, links)
     wanted = None
     if asked.indicators is not None:
-        document = read_indicators(asked.indicators)
-        wanted, inputs["indicators"] = document.value, document.sha256
+        wanted = read_indicators(asked.indicators)
+        inputs["indicators"] = wanted.sha256
+    office = read_word(asked.office, asked.census, links.value)
+    inputs |= office.inputs if office else {}
     if asked.intervals is not None:
         spans, inputs["intervals"] = files.read_intervals(asked.intervals)
         _refuse_unknown_causes(asked.intervals, spans)
-        return Gathered(case, inputs, spans, indicators=wanted)
+        return Gathered(case, inputs, spans, indicators=wanted, office=office)
     source = _source(asked, links.value)
-    return Gathered(case, {**inputs, **source.inputs()}, source, _newest_manifest(asked.store, case), wanted)
+    return Gathered(case, {**inputs, **source.inputs()}, source, _newest_manifest(asked.store, case), wanted, office)
 
 
 def _case(asked: Asked, links: Document[Links]) -> tuple[Case, dict[str, str]]:
