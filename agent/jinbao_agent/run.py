@@ -5,7 +5,8 @@ import logging
 import os
 import shutil
 import socket
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -69,6 +70,7 @@ class Agent:
         self._supervisor = Supervisor()
         self._keyring = Keyring(config.vantage, read_peers(home))
         self._peering = Peering(self._keyring, links_of(rungs), self._counted)
+        self._refused: set[str] = set()  # what the disk did not let us do last time
         self._heart = Heart(home.heartbeat, self._last.count if self._last else 0)
 
     async def run(self, stop: asyncio.Event, reason: Callable[[], str]) -> None:
@@ -97,13 +99,20 @@ class Agent:
             await ticker.finish(_GRACE_S)
         self._recorder.put([], [self._voice.ends(self._clock, reason())])
         await self._recorder.close()
-        await in_thread(lambda: self._beat(stopped=True))
+        await self._or_tell("heartbeat", in_thread(lambda: self._beat(stopped=True)))
         self._heart.close()
         log.info("event=stop boot=%s reason=%s", self._boot, reason())
 
     def _uploader(self) -> Uploader:
         collector = self._config.collector
-        return Uploader(self._home, self._recorder, self._clock, url=collector.url, every_s=collector.every / 1000)
+        return Uploader(
+            self._home,
+            self._recorder,
+            self._clock,
+            url=collector.url,
+            every_s=collector.every / 1000,
+            rate=collector.rate,
+        )
 
     def _start(self, ticker: Ticker, uploader: Uploader) -> None:
         self._supervisor.start()
@@ -138,11 +147,23 @@ class Agent:
     async def _live(self) -> None:
         """Beats, on the loop's own clock. The first beat waits until the last life's end is on disk: it would erase it."""
         while not await self._recorder.flush():
+            notify("WATCHDOG=1")  # it measures, and remembers: a disk that takes nothing is no reason to be killed
             await asyncio.sleep(self._beat_ms / 1000)
         while True:
-            await in_thread(lambda: self._beat(stopped=False))
+            await self._or_tell("heartbeat", in_thread(lambda: self._beat(stopped=False)))
             notify("WATCHDOG=1")
             await asyncio.sleep(self._beat_ms / 1000)
+
+    async def _or_tell(self, part: str, work: Awaitable[object]) -> None:
+        """Work that the disk may refuse: told once, and again only after it went well in between."""
+        try:
+            await work
+        except (sqlite3.Error, OSError) as problem:
+            if part not in self._refused:
+                log.warning("the disk refuses part=%s: %s", part, problem)
+            self._refused.add(part)
+        else:
+            self._refused.discard(part)
 
     def _beat(self, *, stopped: bool) -> None:
         self._heart.write(
@@ -170,15 +191,17 @@ class Agent:
 
     async def _send(self, uploader: Uploader) -> None:
         await self._recorder.flush()  # closes a batch whose time has come even if nothing was recorded since
-        await uploader.send()
+        await self._or_tell("upload", uploader.send())
 
     async def _keep_room(self) -> None:
         limits, folder = self._config.spool, self._home.folder
-        await self._recorder.use(lambda spool: keep_within(spool, limits, shutil.disk_usage(folder).free))
+        work = self._recorder.use(lambda spool: keep_within(spool, limits, shutil.disk_usage(folder).free))
+        await self._or_tell("room", work)
 
     async def _forget(self) -> None:
         keep_ms, now_ms = self._config.spool.keep, self._clock.utc_us() // 1000
-        await self._recorder.use(lambda spool: forget_old(spool, keep_ms, now_ms, clock_trusted=clock_quality().sync))
+        work = self._recorder.use(lambda spool: forget_old(spool, keep_ms, now_ms, clock_trusted=clock_quality().sync))
+        await self._or_tell("forget", work)
 
 
 def notify(state: str) -> None:

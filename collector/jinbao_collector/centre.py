@@ -1,6 +1,7 @@
 """The serving collector put together: which parts there are and what they are given."""
 
 import contextlib
+import datetime
 import fcntl
 import hashlib
 import os
@@ -25,9 +26,10 @@ from jinbao_collector.ingest import Intake
 from jinbao_collector.journal import Journal
 from jinbao_collector.ledger import DECLARED, Ledger
 from jinbao_collector.manifest import Context, Manifests
-from jinbao_collector.metrics import Metrics, gauge, of_agents
+from jinbao_collector.metrics import Metrics, gauge, of_agents, of_followers
 from jinbao_collector.peers import Peers
 from jinbao_collector.stamps import Stamper
+from jinbao_collector.store.reading import sealed_to
 from jinbao_config.services import CollectorConfig
 from jinbao_config.shape import ConfigError, Document
 
@@ -67,6 +69,12 @@ class Place:
         except (zoneinfo.ZoneInfoNotFoundError, ValueError):
             problem = f'{self.config.timezone!r}: expected a time zone name such as "Asia/Shanghai"'
             raise ConfigError(str(self.file), "timezone", problem) from None
+
+    def midnight(self, day: datetime.date | None) -> int | None:
+        """When a local day begins, milliseconds. Raises ConfigError."""
+        if day is None:
+            return None
+        return int(datetime.datetime(day.year, day.month, day.day, tzinfo=self.zone).timestamp()) * 1000
 
     @property
     def url(self) -> str:
@@ -175,6 +183,7 @@ class Centre:
 
     def _gauges(self) -> Iterator[Metric]:
         yield gauge("jinbao_journal_position", "Last position of the journal", self.journal.position)
+        yield from of_followers({"store": sealed_to(self.place.home.store)}, self.journal.position)
         yield gauge("jinbao_ledger_position", "Last position of the ledger", self.ledger.head[0])
         yield gauge("jinbao_disk_free_bytes", "Free space where the journal lies", self._free())
         yield gauge("jinbao_ready", "1 if batches can be taken in", float(not self.troubles()))

@@ -45,6 +45,16 @@ class Home:
         return self.root / "refused.ring"
 
     @property
+    def store(self) -> Path:
+        """Sealed segments, derived from the journal."""
+        return self.root / "store.db"
+
+    @property
+    def sealing(self) -> Path:
+        """Held by whoever seals, while it does."""
+        return self.root / "sealing.lock"
+
+    @property
     def lock(self) -> Path:
         """Held by the one serving process."""
         return self.root / "serving.lock"

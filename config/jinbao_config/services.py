@@ -11,6 +11,7 @@ from jinbao_config.shape import ConfigError, Document, choice, key, list_of, rea
 
 duration = words(units.duration_ms, "10s")
 size = words(units.size_bytes, "2GB")
+rate = words(units.rate_bytes, "512kbit/s")
 
 
 def _https(value: object) -> str:
@@ -96,6 +97,7 @@ class Peer:
 class Upload:
     url: str | None = key(words(_https, "https://10.0.0.9:8443"), None, doc="the collector; absent: learnt at enrolment")
     every: int = key(duration, 15_000, doc="how often finished batches are sent")
+    rate: int = key(rate, 64_000, doc="a backlog is sent no faster than this, so that it leaves a thin line to others")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

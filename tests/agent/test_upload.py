@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,6 +152,35 @@ def test_no_collector_is_no_reason_to_lose_anything(tmp_path: Path) -> None:
 
     asyncio.run(scene())
     assert kept_samples(centre) == list(range(12))
+
+
+def test_what_proves_too_much_for_a_line_is_tried_in_smaller_requests(tmp_path: Path, centre: TinyCentre) -> None:
+    moods = [lambda centre, reply, answer=answer: answer for answer in (Reply(408, b"{}"), Reply(200, b""), Reply(200, b""))]
+    assert sends(tmp_path, centre, moods, 4, batches=8) == []
+    assert centre.requests == [[1, 2, 3, 4, 5, 6, 7, 8], [1, 2, 3, 4], [1, 2], [1]]
+    assert kept_samples(centre) == list(range(48))
+
+
+def test_a_disk_that_takes_no_acknowledgement_holds_nothing_up(
+    tmp_path: Path, centre: TinyCentre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    async def scene() -> None:
+        async with box(enrolled(tmp_path, centre)) as agent:
+            await agent.record(2)
+            with monkeypatch.context() as patch:
+                patch.setattr(Spool, "ack", full)
+                await agent.uploader.send()
+                await agent.uploader.send()
+            assert centre.requests == [[1, 2]]
+            await agent.record(1)
+            await agent.uploader.send()
+            assert await agent.waiting() == []
+
+    asyncio.run(scene())
+    assert centre.requests == [[1, 2], [3]]
 
 
 # Moods of the centre

@@ -237,8 +237,8 @@ def test_the_same_seed_records_the_same_and_another_does_not() -> None:
 
 ROW = {row.number: row for row in (*ROWS, UNATTRIBUTED)}
 BENT = {
-    "every outage is the carrier's": ("attribution.decide", lambda seen: ROW["11"], one_fault("power_cut"), "unjust"),
-    "no outage is anybody's": ("attribution.decide", lambda seen: ROW["-"], one_fault("link_cut"), "lines"),
+    "every outage is the carrier's": ("observer.decide", lambda seen: ROW["11"], one_fault("power_cut"), "unjust"),
+    "no outage is anybody's": ("observer.decide", lambda seen: ROW["-"], one_fault("link_cut"), "lines"),
     "one failure is an outage": (
         "measured.hysteresis",
         lambda samples, n: hysteresis(samples, 1),
