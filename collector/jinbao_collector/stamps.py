@@ -5,7 +5,6 @@ Request and answer are rfc3161-client's; certificates are judged as of the stamp
 
 import hashlib
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 
 import urllib3
@@ -109,7 +108,7 @@ def _check_algorithm(response: TimeStampResponse) -> None:
         raise StampError("the token is not over a SHA-256")
 
 
-def _certificates(file: Path) -> Sequence[x509.Certificate]:
+def _certificates(file: Path) -> list[x509.Certificate]:
     """Raises StampError."""
     try:
         return x509.load_pem_x509_certificates(file.read_bytes())

@@ -163,7 +163,8 @@ def _freeze(folder: Path, files: Mapping[str, bytes]) -> None:
 
 def _enter(home: Home, draft: Path, facts: Json, now_ms: int) -> Issued:
     """Files first, then the row: a folder without its row was never issued, and is cleared away by the next one."""
-    folder, number = home.issued / f"{facts['number']:04d}", facts["number"]
+    number = int(facts["number"])
+    folder = home.issued / f"{number:04d}"
     with Ledger(home.ledger) as ledger:
 
         def taken(rows: Any) -> str | None:

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -28,6 +29,8 @@ from jinbao_reports.source import BadInput
 
 VERIFIED, PARTLY, UNANCHORED, OTHER_VERSION = "verified", "anchored_in_part", "unanchored", "other_version"
 Told = Callable[[str, int, int], None]
+_WORTH_A_PROCESS = 8
+"""Days; fewer are checked sooner than another Python has started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +130,13 @@ class _DayTask:
 
 def _days(package: Package, chains: Chains, every: bool, workers: int, told: Told) -> Iterator[Found]:
     task = _DayTask(package, chains, by_library, every)
-    if workers == 1:
+    if workers == 1 or len(chains.days) < _WORTH_A_PROCESS:
         for number, day in enumerate(chains.days):
             told("rows", number, len(chains.days))
             yield task(day)
         return
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
-        for number, found in enumerate(pool.imap(task, chains.days)):
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        for number, found in enumerate(pool.map(task, chains.days)):
             told("rows", number, len(chains.days))
             yield found
 
