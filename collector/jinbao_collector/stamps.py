@@ -1,16 +1,17 @@
 """RFC 3161 time stamps over daily manifests: what a time-stamp authority outside the centre attests to have existed when.
 
-Request and answer are rfc3161-client's; certificates are judged as of the stamp's own time, so that a token outlives them.
+By the `openssl` command: it reads what real authorities send, where the strict libraries refuse certificates that do not stand
+in the order of DER. Certificates are judged as of the stamp's own time, so that a token outlives them.
 """
 
-import hashlib
+import datetime
 import logging
+import re
+import subprocess
+import tempfile
 from pathlib import Path
 
 import urllib3
-from cryptography import x509
-from rfc3161_client import HashAlgorithm, TimestampRequestBuilder, TimeStampResponse, VerifierBuilder, decode_timestamp_response
-from rfc3161_client.errors import VerificationError
 
 from jinbao_agent.wire import Signed
 from jinbao_collector import CollectorError
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 
 _MOST = 64_000
 _TIMEOUT = urllib3.Timeout(connect=10, read=30)
-_SHA256 = x509.ObjectIdentifier("2.16.840.1.101.3.4.2.1")
+_TIME = re.compile(r"^Time stamp: (\w{3} +\d+ \d\d:\d\d:\d\d)(?:\.\d+)? (\d{4}) GMT$", re.MULTILINE)
 
 
 class StampError(CollectorError):
@@ -30,39 +31,74 @@ class StampError(CollectorError):
 
 def check(token: bytes, hashed: str, ca: Path) -> int:
     """When a TSA that one of these certificates speaks for saw this SHA-256, milliseconds UTC. Raises StampError."""
-    response = _decoded(token)
-    builder = VerifierBuilder(roots=_certificates(ca))
-    try:
-        builder.build().verify(response, bytes.fromhex(hashed))
-    except VerificationError as problem:
-        raise StampError(str(problem)) from None
-    _check_algorithm(response)
-    return int(response.tst_info.gen_time.timestamp() * 1000)
+    if not ca.is_file():
+        raise StampError(f"{ca}: no such file; it must hold the authority's certificates in PEM")
+    if _length(token) != len(token):
+        raise StampError("not one time-stamp response: something is missing or follows")
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "token.tsr").write_bytes(token)
+        said = _openssl(folder, "-reply", "-in", "token.tsr", "-text")
+        found = _TIME.search(said)
+        if found is None:
+            raise StampError("the authority did not grant a time stamp")
+        at = datetime.datetime.strptime(" ".join(found.groups()), "%b %d %H:%M:%S %Y").replace(tzinfo=datetime.UTC)
+        seconds = str(int(at.timestamp()))
+        files = ("-in", "token.tsr", "-CAfile", str(ca.absolute()))
+        _openssl(folder, "-verify", "-digest", hashed, "-sha256", *files, "-attime", seconds)
+        return int(seconds) * 1000
 
 
 def request(url: str, signed: Signed, ca: Path | None) -> bytes:
-    """A token over a manifest's head, asked of the TSA at `url`. Raises StampError."""
-    asked = TimestampRequestBuilder(data=signed.head, hash_algorithm=HashAlgorithm.SHA256).build()
+    """A token over a manifest's head, asked of the TSA at `url`; checked if its certificates are known. Raises StampError."""
+    with tempfile.TemporaryDirectory() as folder:
+        query = Path(folder) / "query.tsq"
+        _openssl(folder, "-query", "-digest", signed.hash, "-sha256", "-cert", "-out", query.name)
+        token = _posted(url, query.read_bytes())
+        (Path(folder) / "token.tsr").write_bytes(token)
+        if _length(token) != len(token):
+            raise StampError(f"{url}: answers something else than a time-stamp response")
+        if ca is not None:
+            # Against the question: its nonce must come back, so that no older token passes.
+            _openssl(folder, "-verify", "-queryfile", query.name, "-in", "token.tsr", "-CAfile", str(ca.absolute()))
+        elif "Status: Granted" not in _openssl(folder, "-reply", "-in", "token.tsr", "-text"):
+            raise StampError(f"{url}: did not grant a time stamp")
+    return token
+
+
+def _posted(url: str, query: bytes) -> bytes:
     try:
         with urllib3.PoolManager(timeout=_TIMEOUT, retries=False) as pool:
             headers = {"Content-Type": "application/timestamp-query"}
-            answer = pool.request("POST", url, body=asked.as_bytes(), headers=headers, preload_content=False)
+            answer = pool.request("POST", url, body=query, headers=headers, preload_content=False)
             token = answer.read(_MOST)
             answer.release_conn()
     except urllib3.exceptions.HTTPError as problem:
         raise StampError(f"{url}: does not answer: {problem}") from None
     if answer.status != 200:
         raise StampError(f"{url}: answers {answer.status} instead of 200")
-    response = _decoded(token)
-    _check_algorithm(response)
-    if (
-        response.tst_info.nonce != asked.nonce
-        or response.tst_info.message_imprint.message != hashlib.sha256(signed.head).digest()
-    ):
-        raise StampError(f"{url}: the token is over something else than was asked")
-    if ca is not None:
-        check(token, signed.hash, ca)
     return token
+
+
+def _openssl(folder: str, *words: str) -> str:
+    """What `openssl ts` prints. Raises StampError in its own words."""
+    try:
+        done = subprocess.run(["openssl", "ts", *words], cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+    except FileNotFoundError:
+        raise StampError("time stamps need the openssl command: install the package openssl") from None
+    if done.returncode:
+        reasons = re.findall(r"(?::|^)([a-z][a-z0-9 ]{3,60})(?::[^:]*\.c:|$)", done.stderr, re.MULTILINE)
+        raise StampError(", ".join(dict.fromkeys(reasons)) or " ".join(done.stderr.split())[:200] or "openssl refuses it")
+    return done.stdout
+
+
+def _length(der: bytes) -> int:
+    """Of the DER object that begins here, its head included; 0 if none does (X.690 8.1.3)."""
+    if len(der) < 2 or der[0] != 0x30:
+        return 0
+    if der[1] < 0x80:
+        return 2 + der[1]
+    size = der[1] & 0x7F
+    return 2 + size + int.from_bytes(der[2 : 2 + size], "big")
 
 
 class Stamper:
@@ -89,28 +125,3 @@ class Stamper:
             return False
         self._failing = ""
         return True
-
-
-def _decoded(token: bytes) -> TimeStampResponse:
-    """Raises StampError."""
-    try:
-        response = decode_timestamp_response(token)
-        if response.as_bytes() != token:
-            raise StampError("bytes follow the token")
-        _ = response.tst_info
-    except ValueError as problem:
-        raise StampError(f"not a time-stamp response: {problem}") from None
-    return response
-
-
-def _check_algorithm(response: TimeStampResponse) -> None:
-    if response.tst_info.message_imprint.hash_algorithm != _SHA256:
-        raise StampError("the token is not over a SHA-256")
-
-
-def _certificates(file: Path) -> list[x509.Certificate]:
-    """Raises StampError."""
-    try:
-        return x509.load_pem_x509_certificates(file.read_bytes())
-    except (OSError, ValueError) as problem:
-        raise StampError(f"{file}: no certificates in PEM: {problem}") from None
