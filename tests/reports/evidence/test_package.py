@@ -1,7 +1,6 @@
-"""A package proves its report: to the byte, streaming, against what somebody outside knows, with nothing but Python if need be."""
+"""A package proves its report: to the byte, against what somebody outside knows, with nothing but Python if need be."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -42,7 +41,7 @@ def test_every_figure_of_the_report_is_recomputed_from_the_package(
     _, out, _ = run(capsys, "compute", *site.asked(), "--json")
     full = json.loads(out)
     assert report["links"] == full["links"]
-    assert [outage["id"] for outage in report["links"][0]["outages"]][0] == OUTAGE
+    assert report["links"][0]["outages"][0]["id"] == OUTAGE
 
 
 def test_without_an_anchor_it_is_consistent_and_no_more(package: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -223,7 +222,8 @@ def test_a_late_batch_is_packed_with_the_period_it_tells_of(tmp_path: Path) -> N
     file = tmp_path / "package.zip"
     assert main(["package", *site.asked("--out", str(file))]) == 0
     done = verify_package(file, Known())
-    assert (done.days, done.found.rows - done.found.whole) == (5, 3)
+    # Three batches of another time, and the row that closed a month.
+    assert (done.days, done.found.rows - done.found.whole) == (5, 4)
 
 
 def test_nothing_to_pack_without_manifests_and_no_half_package(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -233,6 +233,6 @@ def test_nothing_to_pack_without_manifests_and_no_half_package(tmp_path: Path, c
     code, _, err = run(capsys, "package", *site.asked("--out", str(tmp_path / "x.zip")))
     assert code == 2
     assert "there is no daily manifest yet" in err
-    assert not [name for name in os.listdir(tmp_path) if "x.zip" in name]
+    assert not [file for file in tmp_path.iterdir() if "x.zip" in file.name]
     code, _, err = run(capsys, "verify", str(tmp_path / "x.zip"))
     assert (code, "no such file" in err) == (2, True)
