@@ -19,6 +19,7 @@ from jinbao_collector import CollectorError
 from jinbao_collector.admission import RefusedRing
 from jinbao_collector.agents import LiveRoster
 from jinbao_collector.authority import Authority, AuthorityError, exposed
+from jinbao_collector.configurations import Configurations
 from jinbao_collector.enrolment import Enrolment
 from jinbao_collector.heard import last_heard
 from jinbao_collector.home import Home
@@ -121,6 +122,7 @@ class Centre:
         self.declare()
         self.enrolment = Enrolment(self.ledger, self.authority)
         self.peers = Peers(self.roster, self.authority, self.now_ms)
+        self.configurations = Configurations(self.ledger, home.documents, self.roster, self.authority.signing, self.now_ms)
         self.manifests = Manifests(home.manifests, home.journal, self.place.zone)
         self.stamper = Stamper(home, self.place.config.tsa, self.place.file.parent)
         self.metrics = Metrics()
@@ -139,6 +141,7 @@ class Centre:
             last_heard(home.journal),
             self.now_ms,
             self.peers.digest,
+            self.configurations.version,
         )
         opened.callback(self.intake.close)
         self.metrics.watch(self._gauges)

@@ -20,9 +20,8 @@ from jinbao_collector.entry import Entry
 
 ENTRY, APPROVAL = "entry", "approval"
 INVITATION, ENROLMENT, REVOCATION = "invitation", "enrolment", "revocation"
-DECLARED = "declared"
-ISSUED = "issued"
-DEMONSTRATION = "demonstration"
+DECLARED, CONFIGURATION = "declared", "configuration"
+ISSUED, DEMONSTRATION = "issued", "demonstration"
 
 _SCHEMA = """
 CREATE TABLE ledger (

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from jinbao_config.central import Allowed
 from jinbao_config.contract import Contract
 from jinbao_config.indicators import Indicators
 from jinbao_config.links import Links
@@ -16,6 +17,7 @@ SHAPES: dict[str, type] = {
     "contract": Contract,
     "indicators": Indicators,
     "agent": AgentConfig,
+    "allow": Allowed,
     "collector": CollectorConfig,
 }
 

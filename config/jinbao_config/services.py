@@ -113,6 +113,7 @@ class AgentConfig:
     vantage: str = key(choice("township", "county"), doc="where this agent stands")
     link: str | None = key(text, None, doc="the division code of its link; townships only")
     links: str = key(text, "links.toml", doc="the links file, relative to this one")
+    allow: str = key(text, "allow.toml", doc="what the centre may order; without this file, nothing; relative to this one")
     data: str = key(text, "/var/lib/jinbao-agent", doc="where spool, key and heartbeat are kept, relative to this file")
     wait: int = key(duration, 4_000, doc="how long a probe's answer is waited for; the contract's W is applied later")
     batch: int = key(duration, 60_000, doc="a batch is closed after this long at the latest")

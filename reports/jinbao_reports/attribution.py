@@ -20,7 +20,7 @@ from jinbao_reports.smoothing import Slice, smooth
 from jinbao_reports.state import LinkState, Outage, outages, service_only
 from jinbao_reports.stated import NOTHING_STATED, Stated
 
-_NOT_EDGES = ("heartbeat", "clock_step", COUNTED)
+_NOT_EDGES = ("heartbeat", "clock_step", COUNTED, "path", "certificate")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +175,9 @@ class Attribution:
 
     @cached_property
     def _longest_interval(self) -> int:
-        return max([self.t_ref, *(self._interval(key) for key in self.county.own_rungs[self.outage.link])])
+        rungs = self.county.own_rungs[self.outage.link]
+        longer = [key for key in rungs if self.county.measured.rung(*key).longest_interval > self.t_ref]
+        return max([self.t_ref, *map(self._interval, longer)])
 
     def _granted(self, slices: tuple[Slice, ...]) -> Iterator[Span]:
         """The time after a proven power cut that the contract grants, from mains_on, else from the new boot's first record."""

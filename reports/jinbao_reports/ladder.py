@@ -104,8 +104,7 @@ class Ladder:
             return np.ones(len(self.starts), bool)
         onsets, lengths = np.unique(self.onsets, return_counts=True)
         up = self.county.states[self.link.code].link.up
-        silent = [rung.mostly_fails(up, onset - DAY_MS, onset) for onset in onsets.tolist()]
-        return np.repeat(np.array(silent, bool), lengths)
+        return np.repeat(rung.mostly_fails(up, onsets - DAY_MS, onsets), lengths)
 
     @cached_property
     def _blind(self) -> Bools:

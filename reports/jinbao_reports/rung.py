@@ -10,7 +10,7 @@ import numpy.typing as npt
 from jinbao_collector.series import Ints, Series
 from jinbao_collector.stretches import Stretches
 from jinbao_reports.clock_steps import Correction, Step, corrected
-from jinbao_reports.interval import Span, Spans, merge, near
+from jinbao_reports.interval import Span, Spans, merge
 from jinbao_reports.right_clock import CHUNK_MS, Source, cut_at, in_order, read
 from jinbao_reports.timeline import Bools, Results, results, results_of, sent, within
 
@@ -160,27 +160,46 @@ class Rung:
         """When the samples from an instant on were sent: so many, if there are."""
         return self.singly(instant, _on(self.samples, instant, count) + 1).at[:count]
 
-    def mostly_fails(self, up: Spans, since: int, until: int) -> bool:
-        """Whether there are samples of [since, until) that lie in `up`, and fewer than half of them succeeded."""
-        edges = np.array(near(up, ((since, until),)), np.int64).reshape(-1)
-        if self._surely_answers(edges, since, until):
-            return False
-        known = self.close_up((since, until)).results
-        inside = np.searchsorted(edges, known.at, "right") % 2 == 1
-        return bool(inside.any()) and 2 * int((known.ok & inside).sum()) < int(inside.sum())
+    def mostly_fails(self, up: Spans, since: Ints, until: Ints) -> Bools:
+        """Of each window [since, until): whether there are samples in it that lie in `up`, and fewer than half succeeded."""
+        edges = np.array(up, np.int64).reshape(-1)
+        first, end = self.samples.last.searchsorted(since), self.results.at.searchsorted(until)
+        found = first < end
+        found[found] = ~self._surely_answers(edges, first[found], end[found], since[found], until[found])
+        for place in np.flatnonzero(found).tolist():
+            known = self.singly(int(since[place]), int(until[place]))
+            inside = edges.searchsorted(known.at, "right") % 2 == 1
+            found[place] = inside.any() and 2 * np.count_nonzero(known.ok & inside) < np.count_nonzero(inside)
+        return found
 
-    def _surely_answers(self, edges: Ints, since: int, until: int) -> bool:
-        """Whether rows alone tell that successes in UP time outweigh all failures: no look at single samples is needed then."""
-        first, end = np.searchsorted(self.samples.last, since), np.searchsorted(self.results.at, until)
-        rows, last = self.results.take(slice(int(first), int(end))), self.samples.last[first:end]
-        begin, until_last = np.maximum(rows.at, since), np.minimum(last, until - 1)
-        place = np.searchsorted(edges, begin, "right")
-        within_up = (place % 2 == 1) & (place == np.searchsorted(edges, until_last, "right"))
-        # A row that reaches over the window's edge has a sample in each 1.5 T of what lies within.
-        partly = 2 * (until_last - begin) // (3 * rows.interval)
-        least = np.where((rows.at >= since) & (last < until), rows.count, partly)
-        successes = int(least[rows.ok & within_up].sum())
-        return successes > 0 and successes >= int(rows.count[~rows.ok].sum())
+    def _surely_answers(self, edges: Ints, first: Ints, end: Ints, since: Ints, until: Ints) -> Bools:
+        """Whether rows alone tell that successes in UP time outweigh all failures: no look at single samples is needed then.
+
+        `first` and `end` are the rows that touch each window, at least one.
+        """
+        known, last, wholly = self.results, self.samples.last, self._surely_good(edges, slice(None), *self._reach)
+        failures = _sums(np.where(known.ok, 0, known.count))
+        successes = _sums(np.where(wholly, known.count, 0))
+        sure = np.maximum(successes[end - 1] - successes[np.minimum(first + 1, end - 1)], 0)
+        for row, there in ((first, True), (end - 1, end - 1 > first)):
+            begin, stop = np.maximum(known.at[row], since), np.minimum(last[row], until - 1)
+            # A row that reaches over the window's edge has a sample in each 1.5 T of what lies within.
+            partly = 2 * (stop - begin) // (3 * known.interval[row])
+            whole = (known.at[row] >= since) & (last[row] < until)
+            good = self._surely_good(edges, row, begin, stop)
+            sure += np.where(there & good, np.where(whole, known.count[row], partly), 0)
+        enough: Bools = (sure > 0) & (sure >= failures[end] - failures[first])
+        return enough
+
+    @property
+    def _reach(self) -> tuple[Ints, Ints]:
+        return self.results.at, self.samples.last
+
+    def _surely_good(self, edges: Ints, row: slice | Ints, begin: Ints, stop: Ints) -> Bools:
+        """Which of the rows are successes, and lie in one span of UP time from `begin` to `stop`."""
+        place = edges.searchsorted(begin, "right")
+        good: Bools = self.results.ok[row] & (place % 2 == 1) & (place == edges.searchsorted(stop, "right"))
+        return good
 
     def _where(self, spans: Spans) -> Spans:
         """Where in the store the samples of these spans stand."""
@@ -192,7 +211,8 @@ class Rung:
         rows, (raw_at, raw_last) = self.records, self.raw
         touched = np.flatnonzero((rows.at < until) & (rows.last >= since))
         shifts = np.stack([rows.at[touched] - raw_at[touched], rows.last[touched] - raw_last[touched]])
-        slack = np.where((shifts != 0).any(axis=0), 2 * rows.interval[touched], 0)
+        # Between its edges a row may have shifted by a little more, if only by what is cut off.
+        slack = 2 * rows.interval[touched]
         begin = np.maximum(since - shifts.max(axis=0) - slack, raw_at[touched])
         end = np.minimum(until - shifts.min(axis=0) + slack, raw_last[touched] + 1)
         yield from zip(begin.tolist(), end.tolist(), strict=True)
@@ -201,6 +221,11 @@ class Rung:
 def _until(known: Results, source: Source) -> Results:
     """Nothing is known after `as_of`."""
     return replace(known, held=np.minimum(known.held, source.window[1]))
+
+
+def _sums(counts: Ints) -> Ints:
+    """How many there are before each row, and in the end."""
+    return np.append(0, np.cumsum(counts))
 
 
 def _nearby(spans: Spans) -> Spans:

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jinbao_agent.sample import Event, Sample
@@ -136,11 +136,13 @@ def test_what_a_rung_showed_is_what_its_nearest_sample_says(seed: int, instants:
         inside = np.array([any(first <= at < end for first, end in up) for at in close.results.at], bool)
         inside &= (close.results.at >= starts[0]) & (close.results.at < starts[-1])
         good, all_ = int((inside & close.results.ok).sum()), int(inside.sum())
-        assert rung.mostly_fails(up, int(starts[0]), int(starts[-1])) == (all_ > 0 and 2 * good < all_)
+        fails = rung.mostly_fails(up, starts[:1], starts[-1:])
+        assert fails.tolist() == [all_ > 0 and 2 * good < all_]
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32), st.integers(-20_000, 1_600_000), st.integers(1, 400_000))
+@example(1044, 0, 1)  # re-stamping moves a sample by the millisecond that is cut off, but not its row's ends
 def test_a_close_up_is_a_cut_of_the_whole(seed: int, since: int, lasting: int) -> None:
     source = drawn_county(seed)
     measured = Measured(source, LINKS, 2000, FOREVER[0])
