@@ -101,15 +101,18 @@ def _check_declared(source: Source, asked: Asked) -> None:
 
 
 def _draw(source: Source, order: Order, period: Period, told: Told) -> _Drawn:
-    """The narrowest window whose rows alone give what the whole store gives; all rows if none does."""
+    """The narrowest window whose rows alone give what the whole store gives. Raises EvidenceError if not even all rows do."""
     whole = gather(order.asked).answer().statement()
     wanted = essence(whole, order.outage)
     for window in _windows(source, period, whole, order.outage):
         days = tuple(day for day in source.days if holds_any(source.volumes, day, window))
         statement = _judged(source, order.asked, window, days, told)
         if essence(statement, order.outage) == wanted:
-            break
-    return _Drawn(window, days, statement)
+            return _Drawn(window, days, statement)
+    raise EvidenceError(
+        f"--period {order.asked.period}: its figures rest on more than the batches that manifests attest: on what came after "
+        f"the manifest of {source.newest.name} (wait for the next, or judge --as-of its end), or on what has no batches"
+    )
 
 
 def _windows(source: Source, period: Period, whole: Json, outage: str | None) -> Iterator[Window]:

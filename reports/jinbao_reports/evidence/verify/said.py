@@ -53,7 +53,7 @@ SAYS = {
     ),
     "verdict": ("日志第{row}行：缺少应有的标记{verdict}", "journal row {row}: lacks the verdict {verdict} that it must have"),
     "arrival": ("日志第{row}行：到达时间晚于其清单", "journal row {row}: arrived after the manifest that attests it"),
-    "tail": ("数据只到{day}，未到报告期末", "the data end with {day}, before the report's period does"),
+    "tail": ("数据只到{day}，不是证据包所称的日期", "the data end with {day}, not where the package says"),
     "declared": ("{name}不是{day}清单所证的那一份", "{name} is not the one the manifest of {day} attests"),
     "calendar": (
         "工作日历被更换：既非本版本所带，也未写入清单（{sha256}）",
