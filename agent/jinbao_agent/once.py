@@ -33,6 +33,7 @@ def _is_silent(rung: Rung, links: Links) -> bool:
 
 
 def facts(rung: Rung, result: Result) -> dict[str, Any]:
+    shown = result.certificate
     return {
         "link": rung.link,
         "target": rung.name,
@@ -40,6 +41,7 @@ def facts(rung: Rung, result: Result) -> dict[str, Any]:
         "sent_us": result.sent_us,
         "outcome": result.outcome,
         "rtt_us": result.rtt_us,
+        **({"certificate": {"not_after_ms": shown.not_after_ms, "sha256": shown.sha256}} if shown else {}),
     }
 
 

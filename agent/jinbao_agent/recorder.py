@@ -159,7 +159,11 @@ class Recorder:
             try:
                 return self._with_room(self._opened(), work)
             except sqlite3.DatabaseError as problem:
-                if not mend or not _is_damaged(problem):
+                if not _is_damaged(problem):
+                    if not is_full(problem):
+                        self._let_go()  # opened anew the next time: perhaps only this handle is of no use any more
+                    raise
+                if not mend:
                     raise
                 log.error("the spool is damaged and set aside file=%s: %s", self._file, problem)
                 self._let_go()

@@ -14,11 +14,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from jinbao_agent.wire import Signed
+from jinbao_collector.asking import AskRefused
 from jinbao_collector.centre import Centre
 from jinbao_collector.enrolment import EnrolmentError
 from jinbao_collector.ingest import Answer, Refused
 from jinbao_collector.ledger import LedgerError
-from jinbao_collector.peers import PeersRefused
 
 log = logging.getLogger("jinbao_collector")
 
@@ -36,7 +36,9 @@ def make_app(centre: Centre) -> Starlette:
         routes=[
             route("/v1/batches", post_batches, "POST"),
             route("/v1/enrol", post_enrol, "POST"),
+            route("/v1/rotate", post_rotate, "POST"),
             route("/v1/peers", post_peers, "POST"),
+            route("/v1/config", post_config, "POST"),
             route("/v1/ca", get_ca, "GET"),
             route("/healthz", get_healthz, "GET"),
             route("/readyz", get_readyz, "GET"),
@@ -62,8 +64,16 @@ async def post_enrol(centre: Centre, request: Request) -> Response:
     return await _answer_document(centre, request, lambda document: centre.enrolment.enrol(document, centre.now_ms()))
 
 
+async def post_rotate(centre: Centre, request: Request) -> Response:
+    return await _answer_document(centre, request, lambda document: centre.enrolment.rotate(document, centre.now_ms()))
+
+
 async def post_peers(centre: Centre, request: Request) -> Response:
     return await _answer_document(centre, request, centre.peers.answer)
+
+
+async def post_config(centre: Centre, request: Request) -> Response:
+    return await _answer_document(centre, request, centre.configurations.answer)
 
 
 async def _answer_document(centre: Centre, request: Request, answer: Callable[[bytes], Signed]) -> Response:
@@ -80,9 +90,10 @@ async def _answer_document(centre: Centre, request: Request, answer: Callable[[b
     except EnrolmentError as problem:
         log.warning("enrolment refused address=%s reason=%s", address, problem)
         return _wrap(intake.refuse(Refused(problem.status, "enrolment", str(problem)), document, address))
-    except PeersRefused as problem:
-        log.warning("secrets of peers refused address=%s reason=%s", address, problem)
-        return _wrap(intake.refuse(Refused(problem.status, "peers", str(problem)), document, address))
+    except AskRefused as problem:
+        if problem.status != 404:
+            log.warning("request refused address=%s path=%s reason=%s", address, request.url.path, problem)
+        return _wrap(intake.refuse(Refused(problem.status, "asked", str(problem)), document, address))
     except LedgerError as problem:
         return _wrap(intake.refuse(Refused(503, "unavailable", str(problem), 30), document, address))
     return Response(signed.to_lines(), media_type="application/octet-stream")

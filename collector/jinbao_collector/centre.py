@@ -1,6 +1,7 @@
 """The serving collector put together: which parts there are and what they are given."""
 
 import contextlib
+import datetime
 import fcntl
 import hashlib
 import os
@@ -18,6 +19,7 @@ from jinbao_collector import CollectorError
 from jinbao_collector.admission import RefusedRing
 from jinbao_collector.agents import LiveRoster
 from jinbao_collector.authority import Authority, AuthorityError, exposed
+from jinbao_collector.configurations import Configurations
 from jinbao_collector.enrolment import Enrolment
 from jinbao_collector.heard import last_heard
 from jinbao_collector.home import Home
@@ -25,8 +27,10 @@ from jinbao_collector.ingest import Intake
 from jinbao_collector.journal import Journal
 from jinbao_collector.ledger import DECLARED, Ledger
 from jinbao_collector.manifest import Context, Manifests
-from jinbao_collector.metrics import Metrics, gauge, of_agents
+from jinbao_collector.metrics import Metrics, gauge, of_agents, of_followers
 from jinbao_collector.peers import Peers
+from jinbao_collector.stamps import Stamper
+from jinbao_collector.store.reading import sealed_to
 from jinbao_config.services import CollectorConfig
 from jinbao_config.shape import ConfigError, Document
 
@@ -67,6 +71,12 @@ class Place:
             problem = f'{self.config.timezone!r}: expected a time zone name such as "Asia/Shanghai"'
             raise ConfigError(str(self.file), "timezone", problem) from None
 
+    def midnight(self, day: datetime.date | None) -> int | None:
+        """When a local day begins, milliseconds. Raises ConfigError."""
+        if day is None:
+            return None
+        return int(datetime.datetime(day.year, day.month, day.day, tzinfo=self.zone).timestamp()) * 1000
+
     @property
     def url(self) -> str:
         """Where agents find it: the first of its names, and its port."""
@@ -76,7 +86,10 @@ class Place:
     def declared(self) -> dict[str, Any]:
         """Digests of links, contracts and the collector's own configuration as the files are now. Raises ConfigError."""
         contracts = {name: self._digest("contracts", name) for name in self.config.contracts}
-        return {"links": self._digest("links", self.config.links), "contracts": contracts, "config": self.digest}
+        found = {"links": self._digest("links", self.config.links), "contracts": contracts, "config": self.digest}
+        if self.config.calendar is not None:
+            found["calendar"] = self._digest("calendar", self.config.calendar)
+        return found
 
     def _digest(self, key: str, name: str) -> str:
         try:
@@ -109,7 +122,9 @@ class Centre:
         self.declare()
         self.enrolment = Enrolment(self.ledger, self.authority)
         self.peers = Peers(self.roster, self.authority, self.now_ms)
+        self.configurations = Configurations(self.ledger, home.documents, self.roster, self.authority.signing, self.now_ms)
         self.manifests = Manifests(home.manifests, home.journal, self.place.zone)
+        self.stamper = Stamper(home, self.place.config.tsa, self.place.file.parent)
         self.metrics = Metrics()
         self.ring = RefusedRing(home.refused)
         opened.callback(self.ring.close)
@@ -126,6 +141,7 @@ class Centre:
             last_heard(home.journal),
             self.now_ms,
             self.peers.digest,
+            self.configurations.version,
         )
         opened.callback(self.intake.close)
         self.metrics.watch(self._gauges)
@@ -147,11 +163,13 @@ class Centre:
             self.ledger.append(DECLARED, facts, self.now_ms())
 
     def make_due_manifests(self) -> None:
-        """Raises ConfigError, LedgerError, ManifestError or OSError; the days stay due."""
+        """And stamps the newest. Raises ConfigError, LedgerError, ManifestError or OSError; the days stay due."""
         with self._making:
             now = self.now_ms()
             if self.manifests.due(now):
                 self.manifests.make_due(now, context_of(self.place, self.ledger, self.roster), self.authority.signing)
+            if days := self.manifests.days():
+                self.stamper.stamp(days[-1], self.manifests.read(days[-1]))
 
     def troubles(self) -> list[str]:
         """Why it cannot take in batches just now; empty when it can."""
@@ -168,6 +186,7 @@ class Centre:
 
     def _gauges(self) -> Iterator[Metric]:
         yield gauge("jinbao_journal_position", "Last position of the journal", self.journal.position)
+        yield from of_followers({"store": sealed_to(self.place.home.store)}, self.journal.position)
         yield gauge("jinbao_ledger_position", "Last position of the ledger", self.ledger.head[0])
         yield gauge("jinbao_disk_free_bytes", "Free space where the journal lies", self._free())
         yield gauge("jinbao_ready", "1 if batches can be taken in", float(not self.troubles()))

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 
 from jinbao_collector import CollectorError
 
@@ -14,12 +15,49 @@ TEXTS: dict[str, tuple[str, str]] = {
     "serve": ("运行服务，SIGTERM 正常停止", "serve until SIGTERM"),
     "invite": ("为一个探针生成一次性登记码", "print a one-time enrol code for an agent"),
     "revoke": ("吊销一个探针的密钥，自当前日志位置起生效", "revoke an agent's keys from the present journal position on"),
+    "former": ("只吊销已被新密钥取代的旧密钥", "only the keys before its newest one"),
+    "configure": (
+        "按线路文件为探针下发新配置（签名、编号；探针按本机允许范围决定是否采用）",
+        "issue what links.toml says to the agents, signed and numbered; each takes it within what its own machine allows",
+    ),
+    "agents_named": ("探针名称，可重复；省略则为全部", "an agent's name, repeatable; without it all"),
+    "back": ("恢复上一版内容（作为新版本）", "the content before the newest one, as a new version"),
+    "wait": ("等待应答的时间", "how long an answer is waited for"),
+    "batch": ("成批间隔上限", "a batch is closed after this long at the latest"),
+    "every": ("上传间隔", "how often batches are sent"),
+    "configured": ("{agent}：已下发第 {version} 版配置", "{agent}: configuration {version} issued"),
+    "configured_already": ("{agent}：配置无变化", "{agent}: nothing has changed"),
+    "unknown_agent": ("{agent}：没有此探针，或其密钥已吊销", "{agent}: no such agent, or its keys are revoked"),
+    "no_former": ("{agent}：没有更早的版本可恢复", "{agent}: there is no earlier version to go back to"),
+    "lives_under": ("    配置：第 {version} 版（0 表示本机文件）", "    configuration {version} (0: its own files)"),
+    "config_refused": ("    拒绝了第 {version} 版：{why}", "    refused version {version}: {why}"),
     "ledger": ("台账：通知、故障单、原因、审批", "the ledger: notices, tickets, causes, approvals"),
     "add": ("录入 TOML 文件中的条目", "enter the entries of a TOML file"),
     "list": ("列出全部台账并核对哈希链", "list the whole ledger and check its hash chain"),
     "approve": ("批准一个条目（须为录入人以外的人）", "approve an entry (by somebody else than its author)"),
     "agents": ("列出探针：密钥、线路、静默时间", "list the agents: keys, links, silence"),
     "manifest": ("每日清单：查看，或立即生成", "daily manifests: show them, or make one now"),
+    "seal": (
+        "把日志封存为便于快速读取的存储（serve 运行时自动进行）",
+        "seal the journal into the store that is read quickly (serve does so by itself)",
+    ),
+    "rebuild": ("从日志重新生成", "make it again from the journal"),
+    "utc_day": ("仅此一天（UTC），须同时给出 --agent", "only this day (UTC); with --agent"),
+    "of_agent": ("仅此探针，须同时给出 --day", "only this agent; with --day"),
+    "sealed": ("已封存至日志位置 {cursor}", "sealed to journal position {cursor}"),
+    "sealing": ("封存 {cursor} / {last}", "sealing {cursor} / {last}"),
+    "resealed": ("{agent} {day}：重新生成 {count} 个样本", "{agent} {day}: {count} samples made again"),
+    "day_and_agent": (
+        "--day 与 --agent 须与 --rebuild 同时给出",
+        "--day and --agent go together, with --rebuild",
+    ),
+    "export": ("导出样本为 Parquet 或 CSV", "export samples as Parquet or CSV"),
+    "parquet": ("写入 Parquet 文件（需要 pyarrow）", "write a Parquet file (needs pyarrow)"),
+    "csv": ("写入 CSV 文件（jinbao-report 可读）", "write a CSV file (jinbao-report reads it)"),
+    "export_link": ("仅此线路，可重复", "only this link; may be repeated"),
+    "since": ("起始日（含，采集中心时区）", "first day, in the collector's time zone"),
+    "until": ("截止日（不含）", "the day after the last one"),
+    "exported": ("已写入 {path}：{count} 个样本", "wrote {path}: {count} samples"),
     "agent": ("探针名称", "the agent's name"),
     "vantage": ("township 乡镇侧 | county 县中心侧", "where it stands: township or county"),
     "link": (
@@ -73,8 +111,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "bad_day": ("{day}：不是日期，应写作 2021-04-10", "{day}: not a day; write 2021-04-10"),
     "error": ("错误：{problem}", "error: {problem}"),
     "missing_extra": (
-        "缺少 {module}：pip install 'jinbao-uptime[collector]'",
-        "{module} is missing: pip install 'jinbao-uptime[collector]'",
+        "缺少 {module}：pip install 'jinbao-uptime[{extra}]'",
+        "{module} is missing: pip install 'jinbao-uptime[{extra}]'",
     ),
 }
 
@@ -99,6 +137,15 @@ class Output:
     def say(self, name: str, **facts: object) -> None:
         if not self.as_json:
             print(speak(self.lang, name, **facts), flush=True)
+
+    def progress(self, name: str) -> Callable[[int, int], None]:
+        """Tells how far it is, on a terminal only."""
+
+        def tell(cursor: int, last: int) -> None:
+            if sys.stderr.isatty():
+                print(speak(self.lang, name, cursor=cursor, last=last), end="\r", file=sys.stderr, flush=True)
+
+        return tell
 
     def facts(self, facts: object) -> None:
         if self.as_json:

@@ -6,24 +6,43 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Any
 
 from jinbao_config import units
 from jinbao_config.shape import (
     ConfigError,
     Document,
+    Place,
     choice,
     flag,
     key,
     list_of,
     map_of,
     read_document,
+    read_table,
     table,
     tables,
     text,
     words,
 )
+from jinbao_config.target import PEER_PORT, Expect, Target, parse_target
+
+__all__ = [
+    "ALL_LINKS",
+    "COUNTY_SITE_TARGETS",
+    "COUNTY_TARGETS",
+    "NOTHING",
+    "PEER_PORT",
+    "TOWNSHIP_TARGETS",
+    "County",
+    "Defaults",
+    "Expect",
+    "Link",
+    "Links",
+    "Target",
+    "parse_target",
+    "read_links",
+]
 
 TOWNSHIP_TARGETS = ("nic", "lan", "cpe", "edge", "core", "peer", "app")
 COUNTY_TARGETS = ("gw", "ce", "carrier", "cpe", "agent", "peer", "app")
@@ -32,74 +51,6 @@ ALL_LINKS = "*"
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 _DEFAULT_INTERVAL = units.duration_ms("10s")
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a rung is and how it is probed: an ICMP echo, a TCP connect, an HTTP GET, the local network card, or a question to
-    the reflector of the agent at the other end."""
-
-    kind: Literal["icmp", "tcp", "http", "https", "nic", "peer"]
-    host: str
-    port: int = 0
-    path: str = ""
-
-    def __str__(self) -> str:
-        if self.kind == "icmp":
-            return self.host
-        if self.kind == "nic":
-            return f"nic:{self.host}"
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.kind}://{host}:{self.port}{self.path}"
-
-
-PEER_PORT = 8620
-"""Where a reflector listens by default. RFC 8762 gives STAMP port 862, but only root may listen below 1024."""
-_DEFAULT_PORT = {"tcp": None, "http": 80, "https": 443, "peer": PEER_PORT}
-
-
-def parse_target(value: object) -> Target:
-    """'10.0.0.1' ICMP, 'tcp://10.0.0.1:443', 'http://10.0.0.1:80/health', 'peer://10.0.0.1:8620', 'nic:eth0'.
-    Raises ValueError."""
-    if not isinstance(value, str):
-        raise ValueError("expected an address in quotes")
-    if value.startswith("nic:") and len(value) > 4:
-        return Target("nic", value.removeprefix("nic:"))
-    if "://" in value:
-        return _parse_url(value)
-    try:
-        return Target("icmp", str(ipaddress.ip_address(value)))
-    except ValueError:
-        raise ValueError(
-            "expected an IP address, tcp://ADDRESS:PORT, http://ADDRESS[:PORT]/PATH, https://…, peer://ADDRESS[:PORT]"
-            " or nic:INTERFACE"
-        ) from None
-
-
-def _parse_url(value: str) -> Target:
-    url = urlsplit(value)
-    if url.scheme not in _DEFAULT_PORT:
-        raise ValueError(
-            f"unknown kind of probe {url.scheme}://; known are {', '.join(f'{kind}://' for kind in _DEFAULT_PORT)}"
-        )
-    try:
-        port = url.port or _DEFAULT_PORT[url.scheme]
-    except ValueError:
-        port = None
-    if not url.hostname or not port:
-        raise ValueError(f"expected {url.scheme}://ADDRESS:PORT with a port from 1 to 65535")
-    if url.scheme == "peer":
-        return Target("peer", _numeric(url.hostname), port)
-    path = (url.path or "/") + (f"?{url.query}" if url.query else "") if url.scheme != "tcp" else ""
-    return Target(url.scheme, url.hostname, port, path)  # type: ignore[arg-type]  # the table above holds just the literal's words
-
-
-def _numeric(host: str) -> str:
-    """An answer must come from where we asked, so a name that may mean several places will not do."""
-    try:
-        return str(ipaddress.ip_address(host))
-    except ValueError:
-        raise ValueError("expected peer://ADDRESS[:PORT] with an IP address; a name will not do") from None
 
 
 def _interval_ms(value: object) -> int:
@@ -199,9 +150,20 @@ class Links:
 def read_links(file: Path) -> Document[Links]:
     """Raises ConfigError naming file, key, value and what would be right."""
     document = read_document(Links, file)
-    for where, problem in _contradictions(document.value):
-        raise ConfigError(str(file), where, problem)
+    _refuse_contradictions(document.value, str(file))
     return document
+
+
+def links_of_data(data: Mapping[str, Any], where: str) -> Links:
+    """The same from a table already parsed; `where` names it in a ConfigError."""
+    links = read_table(Links, dict(data), Place(where, "", []))
+    _refuse_contradictions(links, where)
+    return links
+
+
+def _refuse_contradictions(links: Links, file: str) -> None:
+    for where, problem in _contradictions(links):
+        raise ConfigError(file, where, problem)
 
 
 def _contradictions(links: Links) -> Iterator[tuple[str, str]]:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from jinbao_config.central import Allowed
 from jinbao_config.contract import Contract
 from jinbao_config.indicators import Indicators
 from jinbao_config.links import Links
@@ -18,6 +19,7 @@ SHAPES: dict[str, type] = {
     "indicators": Indicators,
     "office": Office,
     "agent": AgentConfig,
+    "allow": Allowed,
     "collector": CollectorConfig,
 }
 

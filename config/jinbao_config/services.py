@@ -11,6 +11,7 @@ from jinbao_config.shape import ConfigError, Document, choice, key, list_of, rea
 
 duration = words(units.duration_ms, "10s")
 size = words(units.size_bytes, "2GB")
+rate = words(units.rate_bytes, "512kbit/s")
 
 
 def _https(value: object) -> str:
@@ -96,6 +97,7 @@ class Peer:
 class Upload:
     url: str | None = key(words(_https, "https://10.0.0.9:8443"), None, doc="the collector; absent: learnt at enrolment")
     every: int = key(duration, 15_000, doc="how often finished batches are sent")
+    rate: int = key(rate, 64_000, doc="a backlog is sent no faster than this, so that it leaves a thin line to others")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +113,7 @@ class AgentConfig:
     vantage: str = key(choice("township", "county"), doc="where this agent stands")
     link: str | None = key(text, None, doc="the division code of its link; townships only")
     links: str = key(text, "links.toml", doc="the links file, relative to this one")
+    allow: str = key(text, "allow.toml", doc="what the centre may order; without this file, nothing; relative to this one")
     data: str = key(text, "/var/lib/jinbao-agent", doc="where spool, key and heartbeat are kept, relative to this file")
     wait: int = key(duration, 4_000, doc="how long a probe's answer is waited for; the contract's W is applied later")
     batch: int = key(duration, 60_000, doc="a batch is closed after this long at the latest")
@@ -129,6 +132,20 @@ class Refusal:
     per_minute: int = key(whole(1), 600, doc="requests a minute from one key or address")
 
 
+def _http(value: object) -> str:
+    if isinstance(value, str) and value.startswith(("http://", "https://")) and len(value) > len("https://"):
+        return value
+    raise ValueError('expected an address such as "http://tsa.example.cn/tsr"')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tsa:
+    url: str = key(words(_http, "http://tsa.example.cn/tsr"), doc="where the time-stamp authority answers (RFC 3161)")
+    ca: str | None = key(
+        text, None, doc="its certificates in PEM, relative to this file; absent: only its answer's form is checked"
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectorConfig:
     schema: str = key(choice("jinbao.collector/1"), doc="the format of this file")
@@ -140,6 +157,8 @@ class CollectorConfig:
     timezone: str = key(text, "Asia/Shanghai", doc="where a manifest's day begins")
     links: str = key(text, "links.toml", doc="the links file, relative to this one; its digest goes into the manifest")
     contracts: tuple[str, ...] = key(list_of(text), ("contract.toml",), doc="the contract files, likewise")
+    calendar: str | None = key(text, None, doc="legal days of another edition than ours; its digest goes into the manifest")
+    tsa: Tsa | None = key(table(Tsa), None, doc="who time-stamps the daily manifests; absent: nobody")
     refuse: Refusal = key(table(Refusal), Refusal, doc="what is refused unread")
 
 

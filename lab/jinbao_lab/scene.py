@@ -15,9 +15,9 @@ from jinbao_lab.box import network_of
 from jinbao_lab.county import County
 from jinbao_lab.defects import Damage, Defect
 from jinbao_lab.equipment import Equipment, node_of, place_of
-from jinbao_lab.faults import Need
 from jinbao_lab.files import Desk
 from jinbao_lab.ground import CENTRE, Ground
+from jinbao_lab.kind import Need
 from jinbao_lab.machine import Machine
 from jinbao_lab.processes import program
 from jinbao_lab.site import Site, disk_for
@@ -28,7 +28,7 @@ _READY_S = 30
 
 @dataclass
 class App:
-    """The application server; see faults.Server."""
+    """The application server; see kind.Server."""
 
     ground: Ground
     _nature: nature.Server = field(default_factory=nature.Server)
@@ -129,7 +129,7 @@ class Collector:
 
 @dataclass
 class Stage:
-    """What faults act on (see faults.Scene)."""
+    """What faults act on (see kind.Scene)."""
 
     county: County
     ground: Ground

@@ -93,7 +93,7 @@ def month(asked: Arguments) -> int:
     """The sheet and the Statement it was made from, side by side."""
     from jinbao_reports.render.month import render_month, statement_bytes  # Matplotlib takes half a second to load
 
-    made = _answer(asked).issued()
+    made = _answer(asked).statement()
     page = render_month(made, asked.out, asked.lang)
     figures = page.with_suffix(".json")
     write(figures, statement_bytes(made).decode())

@@ -22,14 +22,14 @@ Json = dict[str, Any]
 Measure = Callable[[Judgement], Fraction | None]
 
 
-def scored(indicators: Indicators, judgement: Judgement, satisfaction: Fraction | None = None) -> list[Json]:
-    """`satisfaction`: what the census of the clerks says, where one was held."""
-    return [score_row(item, _actual(item, judgement, satisfaction)) for item in indicators.indicator]
+def scored(indicators: Indicators, judgement: Judgement) -> list[Json]:
+    """What the office states is taken as stated; what the census says comes with the office's word (office.word)."""
+    return [score_row(item, _actual(item, judgement)) for item in indicators.indicator]
 
 
-def _actual(item: Indicator, judgement: Judgement, satisfaction: Fraction | None) -> Fraction | None:
+def _actual(item: Indicator, judgement: Judgement) -> Fraction | None:
     if item.measure == "satisfaction":
-        return satisfaction
+        return None
     return item.actual.value if item.actual else MEASURES[item.measure](judgement)
 
 
@@ -55,11 +55,15 @@ def score_row(item: Indicator, actual: Fraction | None) -> Json:
 
 
 def score(item: Indicator, actual: Fraction | None) -> Fraction | None:
+    return points_for(actual, item.direction, item.target.value, item.points)
+
+
+def points_for(actual: Fraction | None, direction: str, target: Fraction, points: Fraction) -> Fraction | None:
     """Exact, and never more than the indicator's points."""
     if actual is None:
         return None
-    better, worse = (actual, item.target.value) if item.direction == "at_least" else (item.target.value, actual)
-    return item.points if better >= worse else item.points * better / worse
+    better, worse = (actual, target) if direction == "at_least" else (target, actual)
+    return points if better >= worse else points * better / worse
 
 
 def _share(over: Callable[[LinkJudgement], tuple[int, int]]) -> Measure:

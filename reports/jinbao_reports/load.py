@@ -9,7 +9,7 @@ from typing import Any
 from jinbao_agent.sample import Event
 from jinbao_collector.entry import Entry, read_entries
 from jinbao_collector.home import Home
-from jinbao_collector.ledger import Ledger
+from jinbao_collector.ledger import DEMONSTRATION, Ledger
 from jinbao_collector.manifest import Manifests
 from jinbao_collector.store import Flaw, Reader, open_store
 from jinbao_config.contract import Contract, read_contract
@@ -57,24 +57,24 @@ class Answer:
     manifest: dict[str, str] | None = None
     indicators: Document[Indicators] | None = None
     office: OfficeWord | None = None
+    demonstration: bool = False
 
     def statement(self) -> dict[str, Any]:
-        """With the newest daily manifest of the store, where there is one: what an outside anchor would attest."""
-        made = statement(self.judgement, self.inputs, self.flaws)
-        if self.indicators is not None:
-            satisfaction = self.office.satisfaction if self.office else None
-            made["indicators"] = scored(self.indicators.value, self.judgement, satisfaction)
-            made["indicator_placeholders"] = list(self.indicators.placeholders)
-        return made if self.manifest is None else {**made, "manifest": self.manifest}
+        """With the newest daily manifest of the store, where there is one: what an outside anchor would attest.
 
-    def issued(self) -> dict[str, Any]:
-        """The Statement that documents are made of: with each link's months, days and delays, and what the office adds."""
-        made = self.statement()
+        `demonstration` stands in it, and is true, where the ledger says that nothing of this was measured.
+        """
+        made = statement(self.judgement, self.inputs, self.flaws)
         for link, judged in zip(made["links"], self.judgement.links, strict=True):
             link.update(breakdown(judged, self.judgement))
-        if self.office is not None:
-            made |= self.office.facts([link["link"] for link in made["links"]], made.get("indicators", []))
-        return made
+        if self.indicators is not None:
+            made["indicators"] = scored(self.indicators.value, self.judgement)
+            made["indicator_placeholders"] = list(self.indicators.placeholders)
+        if self.demonstration:
+            made["demonstration"] = True
+        if self.manifest is not None:
+            made["manifest"] = self.manifest
+        return made if self.office is None else self.office.adds_to(made)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,7 @@ class Gathered:
     manifest: dict[str, str] | None = None
     indicators: Document[Indicators] | None = None
     office: OfficeWord | None = None
+    demonstration: bool = False
 
     def answer(self, case: Case | None = None) -> Answer:
         case = self.case if case is None else case
@@ -95,7 +96,8 @@ class Gathered:
             judgement = judge(Declared(self.source, case.stated(), codes, case.as_of), case)
             return Answer(judgement, self.inputs, (), indicators=self.indicators, office=self.office)
         judgement = judge_samples(self.source, case)
-        return Answer(judgement, self.inputs, self.source.flaws(), self.manifest, self.indicators, self.office)
+        more = self.manifest, self.indicators, self.office, self.demonstration
+        return Answer(judgement, self.inputs, self.source.flaws(), *more)
 
 
 def answer(asked: Asked) -> Answer:
@@ -118,7 +120,9 @@ def gather(asked: Asked) -> Gathered:
         _refuse_unknown_causes(asked.intervals, spans)
         return Gathered(case, inputs, spans, indicators=wanted, office=office)
     source = _source(asked, links.value)
-    return Gathered(case, {**inputs, **source.inputs()}, source, _newest_manifest(asked.store, case), wanted, office)
+    manifest, demonstration = _newest_manifest(asked.store, case), _is_demonstration(asked.store)
+    inputs |= source.inputs()
+    return Gathered(case, inputs, source, manifest, wanted, office, demonstration)
 
 
 def _case(asked: Asked, links: Document[Links]) -> tuple[Case, dict[str, str]]:
@@ -196,6 +200,14 @@ def _newest_manifest(store: Path | None, case: Case) -> dict[str, str] | None:
     manifests = Manifests(home.manifests, home.journal, case.contract.value.zone)
     days = manifests.days()
     return {"day": days[-1], "hash": manifests.read(days[-1]).hash} if days else None
+
+
+def _is_demonstration(store: Path | None) -> bool:
+    """Said by a row of the ledger, so that it cannot be taken away."""
+    if store is None:
+        return False
+    with Ledger(Home(store).ledger) as ledger:
+        return bool(ledger.rows(DEMONSTRATION))
 
 
 def _refuse_unknown_causes(file: Path, spans: Sequence[files.StateSpan]) -> None:

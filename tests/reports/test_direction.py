@@ -1,6 +1,7 @@
 """Row 21: in which direction a line was down, from what both ends' reflectors counted; and the rung `peer` as evidence."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -45,11 +46,11 @@ def test_the_direction_is_what_the_counts_prove_and_no_more(counts: list[PeerCou
     assert direction(reversed(counts)) == said
 
 
-def cut(folder: Path, *, contract: str = 'unattributed = "disputed"') -> County:
+def cut(folder: Path, *, contract: str = 'unattributed = "disputed"', cpe_down: Sequence[tuple[str, str]] = ()) -> County:
     """The carrier's access is down for five minutes, and both ends ask each other's reflector too."""
     county = County(folder, step=10, contract=contract)
-    for target in ("lan", "cpe"):
-        county.series(*DAY, target=target)
+    county.series(*DAY, target="lan")
+    county.series(*DAY, cpe_down, target="cpe")
     for target in ("edge", "core", "peer", "app"):
         county.series(*DAY, [OUTAGE], target=target)
     for target in ("cpe", "peer", "app"):
@@ -86,6 +87,24 @@ def test_the_direction_changes_no_second_and_cuts_no_slice(tmp_path: Path, capsy
         for piece in (*before["outages"][0]["slices"], *after["outages"][0]["slices"]):
             piece.pop("direction")
     assert made == plain
+
+
+@pytest.mark.parametrize("kind", ["path", "certificate"])
+def test_what_the_agent_saw_beside_its_samples_changes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    """Just before and after a moment of another cause, which an edge on either side would keep apart from what is around it."""
+    moment = ("2021-04-10 10:02:00", "2021-04-10 10:02:20")
+
+    def county(name: str) -> County:
+        (tmp_path / name).mkdir()
+        return cut(tmp_path / name, cpe_down=[moment])
+
+    plain = county("plain").compute(capsys, "2021-04-10").json["links"]
+    seen = county("seen")
+    for when in moment:
+        seen.event(when, kind, detail="mono_ns=1")
+    assert seen.compute(capsys, "2021-04-10").json["links"] == plain
 
 
 def test_without_counts_the_direction_is_not_known(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""Every document of an issue, made for real in every format and read back: what the office hands in and an auditor opens."""
+"""Every document, made for real in every format and read back: what the office hands in and an auditor opens."""
 
 import csv
 import hashlib
@@ -22,9 +22,9 @@ from drawn_statements import forms, load, make, office, squeezed, told, without_
 from jinbao_config.office import read_office
 from jinbao_reports import words
 from jinbao_reports.render import annex_words, paper_words
-from jinbao_reports.render.issue import DATA, PAGES, Issued, Wanted, issue
 from jinbao_reports.render.month import statement_bytes
 from jinbao_reports.render.node import StatementError
+from jinbao_reports.render.written import DATA, PAGES, Wanted, Written, write_documents
 from jinbao_reports.source import BadInput
 
 poppler = pytest.mark.skipif(shutil.which("pdftotext") is None, reason="needs pdftotext (Debian package poppler-utils)")
@@ -37,7 +37,7 @@ OFFICE = read_office(office.CONFIG / "office.example.toml").value
 def issued(made: dict[str, Any], out: Path, *kinds: str, **more: Any) -> dict[str, Path]:
     """Kinds in both languages -> the files by name."""
     wanted = {"formats": (*PAGES, *DATA), "langs": words.LANGUAGES, "office": OFFICE}
-    files = issue(made, Wanted(kinds=kinds, **wanted | more), out)
+    files = write_documents(made, Wanted(kinds=kinds, **wanted | more), out)
     return {item.path.name: item.path for item in files}
 
 
@@ -72,10 +72,10 @@ def test_an_issue_made_again_has_the_same_bytes(year: dict[str, Any], pages: dic
 def test_the_digests_told_are_those_of_the_files(tmp_path: Path) -> None:
     wanted = Wanted(kinds=("sheet",), formats=("html", "json"), langs=("zh",))
     done = []
-    files = issue(load("quiet"), wanted, tmp_path, lambda number, of: done.append((number, of)))
+    files = write_documents(load("quiet"), wanted, tmp_path, lambda number, of: done.append((number, of)))
     assert [item.sha256 for item in files] == [hashlib.sha256(item.path.read_bytes()).hexdigest() for item in files]
     assert done == [(1, 2), (2, 2)]
-    assert isinstance(files[0], Issued)
+    assert isinstance(files[0], Written)
 
 
 @poppler

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from jinbao_agent.clock import Clock, SystemClock
-from jinbao_agent.probes import http, icmp, nic, peer, tcp
+from jinbao_agent.probes import dns, http, icmp, nic, peer, tcp
 from jinbao_agent.probes.peer import Peering
 from jinbao_agent.probes.result import Result, errno_name
 from jinbao_agent.probes.sockets import IcmpRight, IcmpRights, icmp_rights
@@ -17,7 +17,15 @@ __all__ = ["PROBES", "IcmpRight", "IcmpRights", "Peering", "Prober", "Result", "
 
 Probe = Callable[["Prober", Target, float], Awaitable[Result]]
 PROBES: Mapping[str, Probe] = MappingProxyType(
-    {"icmp": icmp.probe, "tcp": tcp.probe, "http": http.probe, "https": http.probe, "nic": nic.probe, "peer": peer.probe}
+    {
+        "icmp": icmp.probe,
+        "tcp": tcp.probe,
+        "http": http.probe,
+        "https": http.probe,
+        "dns": dns.probe,
+        "nic": nic.probe,
+        "peer": peer.probe,
+    }
 )
 
 
@@ -29,6 +37,7 @@ class Prober:
         self.clock: Clock = clock or SystemClock()
         self._stats: Counter[str] = Counter()
         self._peer_stats: Counter[str] = Counter()
+        self.dns_stats: Counter[str] = Counter()
         self.icmp = icmp.IcmpEngines(self.clock, self._stats)
         self.peers = peer.PeerEngines(self.clock, self._peer_stats, peering)
 

@@ -18,7 +18,15 @@ from jinbao_agent.probes.counts import Counts, Tally
 from jinbao_agent.probes.flights import Address, Flight
 from jinbao_agent.probes.packet import V4, V6
 from jinbao_agent.probes.result import Result, send_failure
-from jinbao_agent.probes.sockets import Reported, next_error, prepare_queue, queue_drops, report_errors, stamp_us
+from jinbao_agent.probes.sockets import (
+    PORT_UNREACHABLE,
+    Reported,
+    next_error,
+    prepare_queue,
+    queue_drops,
+    report_errors,
+    stamp_us,
+)
 from jinbao_agent.probes.stopwatch import round_trip
 from jinbao_agent.sample import BAD_REPLY, LATE, LOST, REFUSED, REPLY, not_sent, unreachable
 
@@ -27,7 +35,6 @@ _DRAIN_ALL = 1 << 14  # more packets than any receive buffer of ours holds
 _LONGEST = 2 * stamp.LENGTH  # enough to see that it is too long
 _REMEMBERED = 64  # finished questions of a session: an answer to one of them is late or a duplicate, not a stranger's
 _TTL = {socket.AF_INET: (socket.IPPROTO_IP, socket.IP_TTL), socket.AF_INET6: (socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS)}
-_PORT_UNREACHABLE = {socket.AF_INET: (3, 3), socket.AF_INET6: (1, 4)}  # RFC 792, RFC 4443 section 3.1
 
 
 class Session:
@@ -212,7 +219,7 @@ class Asks:
             self._stats["late" if session is not None else "foreign"] += 1
             return
         self._stats["icmp_errors"] += 1
-        by_host = report.by == asked.address[0] and (report.kind, report.code) == _PORT_UNREACHABLE[self._sock.family]
+        by_host = report.by == asked.address[0] and (report.kind, report.code) == PORT_UNREACHABLE[self._sock.family]
         self._land(asked, REFUSED if by_host else unreachable(report.kind, report.code, report.by))
         self._tell(asked, asked.session.tally.failed(asked.number))
 
@@ -224,7 +231,7 @@ class Asks:
         if asked.outcome is not None:
             return
         self._count_drops()
-        if asked.drops != self._drops and not asked.damaged:
+        if asked.drops != self._drops:
             # Our own queue overflowed meanwhile, so we cannot know.
             self._land(asked, not_sent("queue_overflow"))
             asked.session.tally.spoilt()

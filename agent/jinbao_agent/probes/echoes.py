@@ -52,9 +52,10 @@ class Echoes:
             flight.settle(not_sent("stopped"))
         self._port.close()
 
-    def ask(self, address: Address, wait_us: int, done: Callable[[Result], None]) -> None:
-        """Sends one echo, at once or when the bursts before it are out; `done` is called once, perhaps at once."""
-        self._bursts.put(Flight(address, wait_us, done))
+    def ask(self, address: Address, wait_us: int, done: Callable[[Result], None], ttl: int = 0) -> None:
+        """Sends one echo, at once or when the bursts before it are out; `done` is called once, perhaps at once. With `ttl` the
+        router so many hops away says that its time is exceeded."""
+        self._bursts.put(Flight(address, wait_us, done, ttl))
 
     # Sending
 
@@ -84,7 +85,10 @@ class Echoes:
         for _ in range(1 if self._port.raw else 3):
             self._stamp(flight)
             try:
-                self._port.sock.sendto(data, flight.address)
+                if flight.ttl:
+                    self._port.send_only(data, flight.ttl, flight.address)
+                else:
+                    self._port.sock.sendto(data, flight.address)
             except OSError as problem:
                 code = problem.errno
                 self._drain_errors()
@@ -198,9 +202,9 @@ class Echoes:
 
     def _silence(self, flight: Flight) -> str:
         """Nothing valid came. If our own queue overflowed meanwhile, we cannot know."""
-        if flight.damaged:
-            return BAD_REPLY
-        return not_sent("queue_overflow") if flight.drops != self._drops else LOST
+        if flight.drops != self._drops:
+            return not_sent("queue_overflow")
+        return BAD_REPLY if flight.damaged else LOST
 
     def _count_drops(self) -> None:
         drops = self._port.drops()

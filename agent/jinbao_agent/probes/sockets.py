@@ -11,6 +11,7 @@ import socket
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import icmplib
 
@@ -19,6 +20,9 @@ from jinbao_agent.probes.packet import V4, V6, Version
 from jinbao_agent.probes.result import errno_name
 
 RECEIVE_BUFFER = 4 << 20
+PORT_UNREACHABLE = MappingProxyType({socket.AF_INET: (3, 3), socket.AF_INET6: (1, 4)})
+"""Type and code: RFC 792, RFC 4443 section 3.1. By the host itself it means that nobody listens there."""
+
 _SO_RCVBUFFORCE, _SO_MEMINFO = 33, 55
 _SO_TIMESTAMPNS_NEW = 64  # 64-bit seconds on every machine, Linux 5.1
 _SO_TIMESTAMPNS_OLD = 35
@@ -26,6 +30,9 @@ _STAMPS = frozenset({_SO_TIMESTAMPNS_NEW, _SO_TIMESTAMPNS_OLD})
 _TIMESPEC, _TIMESPEC32 = struct.Struct("qq"), struct.Struct("ii")
 _SOL_RAW, _ICMP_FILTER, _ICMP6_FILTER = 255, 1, 1
 _IP_RECVERR, _IPV6_RECVERR = 11, 25
+_TTL_OF_ONE = MappingProxyType(
+    {socket.AF_INET: (socket.IPPROTO_IP, socket.IP_TTL), socket.AF_INET6: (socket.IPPROTO_IPV6, socket.IPV6_HOPLIMIT)}
+)
 _MEMINFO = struct.Struct("9I")  # the last is SK_MEMINFO_DROPS
 _PING_GROUP_RANGE = Path("/proc/sys/net/ipv4/ping_group_range")
 _EXTENDED_ERR = struct.Struct("=IBBBxII")  # struct sock_extended_err, ip(7)
@@ -86,6 +93,11 @@ class IcmpSocket:
     @property
     def has_ip_header(self) -> bool:
         return self.raw and self.version is V4
+
+    def send_only(self, data: bytes, ttl: int, address: "tuple[str, int] | tuple[str, int, int, int]") -> None:
+        """Sends what no router beyond the `ttl`-th will forward. Raises OSError."""
+        level, kind = _TTL_OF_ONE[self.sock.family]
+        self.sock.sendmsg([data], [(level, kind, struct.pack("i", ttl))], 0, address)
 
     def drops(self) -> int:
         """Packets the kernel had to drop because our receive queue was full, since the socket was made."""

@@ -56,6 +56,10 @@ def head(report: Report, lang: str) -> list[Block]:
         (say["version"].to(lang), flagged(version, report, lang, "effective.from", "effective.to")),
         (say["target"].to(lang), _target(report, lang)),
     ]
+    if report.number is not None:
+        number, amends = report.number
+        told = say["number_amends" if amends else "number_value"].to(lang, number=number, amends=amends)
+        pairs.insert(0, (say["number"].to(lang), told))
     if report.as_of is not None:
         pairs.append((say["as_of"].to(lang), say["as_of_value"].to(lang, at=figures.full_time(report.as_of))))
     return [*placeholder_warning(report, lang), facts(pairs)]

@@ -32,6 +32,9 @@ FACTS: Catalogue = {
     "from_to": Text("{start}至{end}", "{start} to {end}"),
     "from": Text("{start}起", "from {start}"),
     "target": Text("目标可用率", "Target"),
+    "number": Text("报告编号", "Report"),
+    "number_value": Text("第{number}号", "number {number}"),
+    "number_amends": Text("第{number}号，修正并取代第{amends}号", "number {number}, amends and supersedes number {amends}"),
     "as_of": Text("数据截至", "Data as of"),
     "as_of_value": Text("{at}；其后的时间按无数据处理", "{at}; later time is no data"),
 }

@@ -189,6 +189,7 @@ class Report:
     version: str
     manifest: tuple[str, str] | None  # day and hash of the latest daily manifest covering the period
     demonstration: bool  # made-up data: every page says so
+    number: tuple[int, int | None] | None  # of a frozen report, and of the one it amends (docs/evidence.md)
 
     def ratio(self, key: str) -> Fraction | None:
         """A share among the profile's parameters."""
@@ -217,7 +218,12 @@ def read_report(statement: Mapping[str, object]) -> Report:
         version=top.node("made_by").text("version"),
         manifest=None if manifest is None else _manifest(top.node("manifest")),
         demonstration=statement.get("demonstration") is True,
+        number=_number(top.node("issue")) if "issue" in statement else None,
     )
+
+
+def _number(node: Node) -> tuple[int, int | None]:
+    return node.count("number"), None if node.raw("amends", "a number or null") is None else node.count("amends")
 
 
 def _span(node: Node) -> Span:

@@ -8,6 +8,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import docx
 from docx.enum.text import WD_ALIGN_PARAGRAPH, WD_LINE_SPACING
@@ -174,7 +175,7 @@ def unknown_fields(file: Path) -> list[str]:
         asked = [name for source in sources for name in _asked(environment().parse(source))]
     except TemplateError as problem:
         raise TemplateFault(f"{file}: {problem}") from problem
-    except (OSError, KeyError, ValueError) as problem:
+    except (OSError, KeyError, ValueError, BadZipFile) as problem:
         raise TemplateFault(f"{file}: is no Word file (.docx) that can be read: {problem}") from problem
     return [name for name in dict.fromkeys(asked) if not _is_known(name)]
 

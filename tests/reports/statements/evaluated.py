@@ -29,19 +29,15 @@ def evaluated(
     word = read_word(office, census, read_links(CONFIG / "links.toml").value)
     document = read_indicators(indicators)
     rows = [
-        score_row(item, item.actual.value if item.actual else _actual(item.measure, made, word.satisfaction))
-        for item in document.value.indicator
+        score_row(item, item.actual.value if item.actual else _actual(item.measure, made)) for item in document.value.indicator
     ]
-    codes = [link["link"] for link in made["links"]]
-    marked = {"indicator_placeholders": list(document.placeholders)}
-    return made | {"indicators": rows} | marked | word.facts(codes, rows)
+    marked = {"indicators": rows, "indicator_placeholders": list(document.placeholders)}
+    return word.adds_to(made | marked)
 
 
-def _actual(measure: str, made: dict[str, Any], satisfaction: Fraction | None) -> Fraction | None:
+def _actual(measure: str, made: dict[str, Any]) -> Fraction | None:
     known = [link for link in made["links"] if link["verdict"] != "no_data"]
     match measure:
-        case "satisfaction":
-            return satisfaction
         case "links_monitored":
             return Fraction(sum(float(link["coverage"] or 0) >= 0.95 for link in made["links"]))
         case "availability_low" | "user_low" if known:

@@ -1,31 +1,41 @@
-"""`jinbao-report issue` and `template`: their options, and what they do. Matplotlib and Typst load when a page is made."""
+"""`jinbao-report documents` and `template`: their options, and what they do. Matplotlib and Typst load when a page is made."""
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from rich.console import Console
 from rich.progress import Progress
 
+from jinbao_config.links import Links, read_links
 from jinbao_config.office import read_office
 from jinbao_reports.arguments import add_inputs, add_lang, inputs
 from jinbao_reports.commands import DONE, bad_news
+from jinbao_reports.comparison import Figure
 from jinbao_reports.importers.arguments import pair
 from jinbao_reports.load import Gathered, gather
+from jinbao_reports.office.word import read_word
 from jinbao_reports.printing import print_json, write_whole
+from jinbao_reports.service_time import Period, parse_period
 from jinbao_reports.source import BadInput
+from jinbao_reports.statement import SCHEMA
 from jinbao_reports.tickets import telling
 from jinbao_reports.tickets.reconcile import reconcile
 from jinbao_reports.tickets.rows import read_tickets
 from jinbao_reports.words import Text
 
+Json = dict[str, Any]
+
+UTC_ZONE = ZoneInfo("UTC")  # of a report that is judged already, only the period's kind is asked
 FORMATS = ("pdf", "docx", "html", "json", "xlsx", "csv")
 KINDS = ("month", "quarter", "year", "annex", "ledger", "claim", "reconciliation", "sheet", "guide", "form", "set")
 _WROTE = Text("已写入 {path}", "wrote {path}")
-_NOTHING = Text("没有需要出具的文件", "there is nothing to issue")
+_NOTHING = Text("没有需要出具的文件", "there is nothing to write")
 _MAKING = Text("生成文件", "making documents")
 _SOUND = Text("模板可用：所有字段都存在", "the template is sound: every field exists")
 _UNKNOWN = Text("模板中有不存在的字段：", "the template asks for fields that do not exist:")
@@ -36,12 +46,14 @@ _ABOUT = (
 
 
 def add_commands(subparsers: Any) -> None:
-    words = "write documents of a period 出具文件 (docs/documents.md)"
-    command = subparsers.add_parser("issue", help=words, description=f"{words}: {_ABOUT}")
+    words = "write the documents of a period 出具文件 (docs/documents.md)"
+    command = subparsers.add_parser("documents", help=words, description=f"{words}: {_ABOUT}")
     command.add_argument("kind", choices=KINDS, metavar="KIND", help=", ".join(KINDS))
-    add_inputs(command)
-    add_issue_arguments(command)
-    command.set_defaults(run=issue)
+    said = "a frozen report instead of inputs: issued/NUMBER/report.json (docs/evidence.md)"
+    command.add_argument("--report", type=Path, metavar="report.json", help=said)
+    add_inputs(command, required=False)
+    add_document_arguments(command)
+    command.set_defaults(run=documents)
     words = "the Word template of the documents Word模板"
     command = subparsers.add_parser("template", help=words, description=words)
     inner = command.add_subparsers(dest="action", required=True)
@@ -58,7 +70,7 @@ def add_commands(subparsers: Any) -> None:
         action.set_defaults(run=run)
 
 
-def add_issue_arguments(command: argparse.ArgumentParser) -> None:
+def add_document_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", type=Path, default=Path(), metavar="DIRECTORY", help="where to write (default: here)")
     command.add_argument(
         "--formats", type=formats, default=FORMATS, metavar="LIST", help=f"of {','.join(FORMATS)} (default: all)"
@@ -83,43 +95,58 @@ def formats(text: str) -> tuple[str, ...]:
     return asked
 
 
-def issue(asked: argparse.Namespace) -> int:
-    from jinbao_reports.render.issue import issue as write_issue
+def documents(asked: argparse.Namespace) -> int:
+    from jinbao_reports.render.written import write_documents
 
-    gathered = gather(inputs(asked))
-    wanted = _wanted(asked, gathered)
-    made = gathered.answer().issued()
+    made, wanted = _frozen(asked) if asked.report else _judged(asked)
     with progress(asked.lang, shown=not asked.json) as told:
-        issued = write_issue(made, wanted, asked.out, told)
+        files = write_documents(made, wanted, asked.out, told)
     if asked.json:
-        print_json({"files": [{"path": str(item.path), "format": item.format, "sha256": item.sha256} for item in issued]})
+        print_json({"files": [{"path": str(item.path), "format": item.format, "sha256": item.sha256} for item in files]})
     else:
-        for item in issued:
+        for item in files:
             print(_WROTE.to(asked.lang, path=item.path))
-        if not issued:
+        if not files:
             print(_NOTHING.to(asked.lang))
     return bad_news(made)
 
 
-def _wanted(asked: argparse.Namespace, gathered: Gathered) -> Any:
-    from jinbao_reports.render.issue import Wanted, kinds_of
+def _frozen(asked: argparse.Namespace) -> tuple[Json, Any]:
+    """A report as it was issued; the office's word goes beside it, never into its figures."""
+    if asked.store or asked.samples or asked.intervals or asked.tickets:
+        raise BadInput("--report is a judgement already: leave out --store, --samples, --intervals and --tickets")
+    try:
+        made = json.loads(asked.report.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as problem:
+        raise BadInput(f"{asked.report}: cannot be read: {problem}") from None
+    if not isinstance(made, dict) or made.get("schema") != SCHEMA:
+        raise BadInput(f"{asked.report}: is no report; expected JSON of schema {SCHEMA}")
+    if asked.office and asked.census and not asked.links:
+        raise BadInput("--census needs --links: it names the townships")
+    links = read_links(asked.links).value if asked.links else Links(schema="jinbao.links/1", link=())
+    word = read_word(asked.office, asked.census, links)
+    wanted = _wanted(asked, parse_period(made["period"]["name"], UTC_ZONE), annexed=word is not None and "indicators" in made)
+    return (made if word is None else word.adds_to(made)), wanted
 
-    case = gathered.case
+
+def _judged(asked: argparse.Namespace) -> tuple[Json, Any]:
+    lacking = [f"--{name}" for name in ("links", "contract", "period") if not getattr(asked, name)]
+    if lacking or not (asked.store or asked.samples or asked.intervals):
+        raise BadInput(f"expected --report FILE, or --store, --samples or --intervals with {', '.join(lacking) or 'the rest'}")
+    gathered = gather(inputs(asked))
     annexed = gathered.office is not None and gathered.indicators is not None
-    kinds = kinds_of(asked.kind, case.period.kind, annexed=annexed, reconciled=asked.tickets is not None)
-    if asked.kind in ("month", "quarter", "year") and case.period.kind != asked.kind:
-        raise BadInput(
-            f"--period {case.period.name}: is a {case.period.kind}, not a {asked.kind}; `issue set` takes any period"
-        )
+    wanted = _wanted(asked, gathered.case.period, annexed=annexed, gathered=gathered)
+    return gathered.answer().statement(), wanted
+
+
+def _wanted(asked: argparse.Namespace, period: Period, *, annexed: bool, gathered: Gathered | None = None) -> Any:
+    from jinbao_reports.render.written import Wanted, kinds_of
+
+    kinds = kinds_of(asked.kind, period.kind, annexed=annexed, reconciled=asked.tickets is not None)
+    if asked.kind in ("month", "quarter", "year") and period.kind != asked.kind:
+        raise BadInput(f"--period {period.name}: is a {period.kind}, no {asked.kind}; `documents set` takes any period")
     if "annex" in kinds and not annexed:
         raise BadInput("the annex needs --office office.toml and --indicators indicators.toml")
-    reconciled = None
-    if asked.tickets is not None:
-        listed = read_tickets(asked.tickets, case.links, case.contract.value.zone, dict(asked.column))
-        if listed.wrong:
-            raise BadInput(listed.listed())
-        found = reconcile(gathered, listed)
-        reconciled = telling.reconciliation_facts(found), found.effect
     return Wanted(
         kinds=kinds,
         formats=asked.formats,
@@ -127,8 +154,17 @@ def _wanted(asked: argparse.Namespace, gathered: Gathered) -> Any:
         template=asked.template,
         office=None if asked.office is None else read_office(asked.office).value,
         outages=asked.outage,
-        reconciled=reconciled,
+        reconciled=_reconciled(asked, gathered) if asked.tickets and gathered else None,
     )
+
+
+def _reconciled(asked: argparse.Namespace, gathered: Gathered) -> tuple[Json, tuple[Figure, ...]]:
+    case = gathered.case
+    listed = read_tickets(asked.tickets, case.links, case.contract.value.zone, dict(asked.column))
+    if listed.wrong:
+        raise BadInput(listed.listed())
+    found = reconcile(gathered, listed)
+    return telling.reconciliation_facts(found), found.effect
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""An issue: the documents of one Statement, in the formats asked for, each written whole or not at all."""
+"""The documents of one Statement, in the formats asked for, each written whole or not at all."""
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,7 +29,7 @@ _OUTAGES = Text("中断-{name}", "outages-{name}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What is to be issued. `outages`: those a fault report is for; empty: every outage of the carrier's that has no ticket."""
+    """What is to be written. `outages`: those a fault report is for; none: every outage of the carrier's without a ticket."""
 
     kinds: Sequence[str]
     formats: Sequence[str]
@@ -41,15 +41,15 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
+class Written:
     path: Path
     format: str
     sha256: str
 
 
-def issue(
+def write_documents(
     statement: Mapping[str, Any], wanted: Wanted, out: Path, told: Callable[[int, int], None] | None = None
-) -> list[Issued]:
+) -> list[Written]:
     """Writes into the folder `out` (made if missing); `told` hears how many of how many files are done.
 
     Raises StatementError, RenderError, TemplateFault and BadInput; what was written before stays, each file whole. The same
@@ -67,13 +67,13 @@ def issue(
     ]
     made += [piece for lang in wanted.langs for piece in _data(report, content, digest, wanted.formats, lang)]
     out.mkdir(parents=True, exist_ok=True)
-    issued = []
+    files = []
     for number, (name, form, make) in enumerate(made, 1):
         written = make()
-        issued.append(Issued(write_whole(out / name, written), form, hashlib.sha256(written).hexdigest()))
+        files.append(Written(write_whole(out / name, written), form, hashlib.sha256(written).hexdigest()))
         if told:
             told(number, len(made))
-    return issued
+    return files
 
 
 def kinds_of(kind: str, report_kind: str, *, annexed: bool, reconciled: bool) -> tuple[str, ...]:
