@@ -1,6 +1,7 @@
 """The serving collector put together: which parts there are and what they are given."""
 
 import contextlib
+import datetime
 import fcntl
 import hashlib
 import os
@@ -26,8 +27,10 @@ from jinbao_collector.ingest import Intake
 from jinbao_collector.journal import Journal
 from jinbao_collector.ledger import DECLARED, Ledger
 from jinbao_collector.manifest import Context, Manifests
-from jinbao_collector.metrics import Metrics, gauge, of_agents
+from jinbao_collector.metrics import Metrics, gauge, of_agents, of_followers
 from jinbao_collector.peers import Peers
+from jinbao_collector.stamps import Stamper
+from jinbao_collector.store.reading import sealed_to
 from jinbao_config.services import CollectorConfig
 from jinbao_config.shape import ConfigError, Document
 
@@ -68,6 +71,12 @@ class Place:
             problem = f'{self.config.timezone!r}: expected a time zone name such as "Asia/Shanghai"'
             raise ConfigError(str(self.file), "timezone", problem) from None
 
+    def midnight(self, day: datetime.date | None) -> int | None:
+        """When a local day begins, milliseconds. Raises ConfigError."""
+        if day is None:
+            return None
+        return int(datetime.datetime(day.year, day.month, day.day, tzinfo=self.zone).timestamp()) * 1000
+
     @property
     def url(self) -> str:
         """Where agents find it: the first of its names, and its port."""
@@ -77,7 +86,10 @@ class Place:
     def declared(self) -> dict[str, Any]:
         """Digests of links, contracts and the collector's own configuration as the files are now. Raises ConfigError."""
         contracts = {name: self._digest("contracts", name) for name in self.config.contracts}
-        return {"links": self._digest("links", self.config.links), "contracts": contracts, "config": self.digest}
+        found = {"links": self._digest("links", self.config.links), "contracts": contracts, "config": self.digest}
+        if self.config.calendar is not None:
+            found["calendar"] = self._digest("calendar", self.config.calendar)
+        return found
 
     def _digest(self, key: str, name: str) -> str:
         try:
@@ -112,6 +124,7 @@ class Centre:
         self.peers = Peers(self.roster, self.authority, self.now_ms)
         self.configurations = Configurations(self.ledger, home.documents, self.roster, self.authority.signing, self.now_ms)
         self.manifests = Manifests(home.manifests, home.journal, self.place.zone)
+        self.stamper = Stamper(home, self.place.config.tsa, self.place.file.parent)
         self.metrics = Metrics()
         self.ring = RefusedRing(home.refused)
         opened.callback(self.ring.close)
@@ -150,11 +163,13 @@ class Centre:
             self.ledger.append(DECLARED, facts, self.now_ms())
 
     def make_due_manifests(self) -> None:
-        """Raises ConfigError, LedgerError, ManifestError or OSError; the days stay due."""
+        """And stamps the newest. Raises ConfigError, LedgerError, ManifestError or OSError; the days stay due."""
         with self._making:
             now = self.now_ms()
             if self.manifests.due(now):
                 self.manifests.make_due(now, context_of(self.place, self.ledger, self.roster), self.authority.signing)
+            if days := self.manifests.days():
+                self.stamper.stamp(days[-1], self.manifests.read(days[-1]))
 
     def troubles(self) -> list[str]:
         """Why it cannot take in batches just now; empty when it can."""
@@ -171,6 +186,7 @@ class Centre:
 
     def _gauges(self) -> Iterator[Metric]:
         yield gauge("jinbao_journal_position", "Last position of the journal", self.journal.position)
+        yield from of_followers({"store": sealed_to(self.place.home.store)}, self.journal.position)
         yield gauge("jinbao_ledger_position", "Last position of the ledger", self.ledger.head[0])
         yield gauge("jinbao_disk_free_bytes", "Free space where the journal lies", self._free())
         yield gauge("jinbao_ready", "1 if batches can be taken in", float(not self.troubles()))

@@ -2,6 +2,7 @@
 
 import argparse
 import datetime
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -24,7 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command: Callable[..., int] = getattr(commands, options.command)
         return command(options, out, lambda: time.time_ns() // 1_000_000)
     except ModuleNotFoundError as missing:
-        out.complain("missing_extra", module=missing.name)
+        extra = "export" if (missing.name or "").startswith("pyarrow") else "collector"
+        out.complain("missing_extra", module=missing.name, extra=extra)
         return 3
     except ConfigError as problem:
         out.complain("error", problem=problem)
@@ -32,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CollectorError as problem:
         out.complain("error", problem=problem)
         return problem.exit_code
-    except OSError as problem:
+    except (OSError, sqlite3.Error) as problem:
         out.complain("error", problem=problem)
         return 3
 
@@ -67,8 +69,8 @@ def _parser(lang: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="jinbao-collector", description=says("about"), parents=shared())
     parser.add_argument("--config", type=Path, default=Path("collector.toml"), help=says("config"))
     parser.set_defaults(json=False, lang=lang)
-    names = "init|serve|invite|revoke|configure|ledger|agents|silences|manifest"
-    commands = parser.add_subparsers(required=True, metavar=names)
+    metavar = "init|serve|invite|revoke|configure|ledger|agents|silences|manifest|seal|export"
+    commands = parser.add_subparsers(required=True, metavar=metavar)
 
     def command(within: Any, name: str, function: str) -> argparse.ArgumentParser:
         added: argparse.ArgumentParser = within.add_parser(name, help=says(name), description=says(name), parents=shared())
@@ -97,6 +99,17 @@ def _parser(lang: str) -> argparse.ArgumentParser:
     of_day = manifest.add_mutually_exclusive_group()
     of_day.add_argument("--verify", action="store_true", help=says("verify"))
     of_day.add_argument("day", nargs="?", metavar="DAY", type=day, help=says("day"))
+    seal = command(commands, "seal", "seal")
+    seal.add_argument("--rebuild", action="store_true", help=says("rebuild"))
+    seal.add_argument("--day", metavar="DAY", type=day, help=says("utc_day"))
+    seal.add_argument("--agent", help=says("of_agent"))
+    export = command(commands, "export", "export")
+    kind = export.add_mutually_exclusive_group(required=True)
+    kind.add_argument("--parquet", type=Path, metavar="FILE", help=says("parquet"))
+    kind.add_argument("--csv", type=Path, metavar="FILE", help=says("csv"))
+    export.add_argument("--link", action="append", default=[], metavar="CODE", help=says("export_link"))
+    export.add_argument("--from", dest="since", metavar="DAY", type=day, help=says("since"))
+    export.add_argument("--to", dest="until", metavar="DAY", type=day, help=says("until"))
     ledger = commands.add_parser("ledger", help=says("ledger"), description=says("ledger"), parents=shared())
     deeds = ledger.add_subparsers(required=True, metavar="add|list|approve")
     add = command(deeds, "add", "ledger_add")

@@ -167,6 +167,36 @@ def _verify(manifests: Manifests, key: VerifyKey, out: Output) -> int:
     return 0
 
 
+def seal(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
+    # Numpy is loaded by these commands alone.
+    from jinbao_collector.store import sealing
+
+    home = _place(options).home
+    if options.day is None and options.agent is None:
+        cursor = sealing.seal(home, anew=options.rebuild, sealed=out.progress("sealing"))
+        out.say("sealed", cursor=cursor)
+        out.facts({"cursor": cursor})
+        return 0
+    if not options.rebuild or options.day is None or options.agent is None:
+        raise out.wrong("day_and_agent")
+    count = sealing.seal_again(home, options.agent, options.day)
+    out.say("resealed", agent=options.agent, day=options.day, count=count)
+    out.facts({"agent": options.agent, "day": str(options.day), "samples": count})
+    return 0
+
+
+def export(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
+    from jinbao_collector.store.export import Asked, write_csv, write_parquet
+
+    place = _place(options)
+    asked = Asked(place.home.root, tuple(options.link), place.midnight(options.since), place.midnight(options.until))
+    path = options.parquet or options.csv
+    count = write_parquet(asked, path) if options.parquet else write_csv(asked, path)
+    out.say("exported", path=path, count=count)
+    out.facts({"path": str(path), "samples": count})
+    return 0
+
+
 def ledger_add(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
     home = _place(options).home
     entries = read_entries(options.file).value.entry

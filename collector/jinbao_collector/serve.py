@@ -1,4 +1,4 @@
-"""The serving process: a TLS socket, uvicorn, and a stop that finishes what it has begun."""
+"""The serving process: a TLS socket, uvicorn, the sealer beside it, and a stop that finishes what it has begun."""
 
 import asyncio
 import contextlib
@@ -14,6 +14,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from jinbao_collector.app import make_app
 from jinbao_collector.centre import Centre, Place
+from jinbao_collector.follower_process import FollowerProcess
 
 _HEADER_S = 15.0
 _KEEP_ALIVE_S = 60
@@ -77,8 +78,9 @@ def serve(place: Place, now_ms: Callable[[], int], listening: Callable[[str], No
         for stop in (signal.SIGTERM, signal.SIGINT):
             signal.signal(stop, lambda number, frame: setattr(server, "should_exit", True))
         host, port = sock.getsockname()[:2]
-        listening(f"https://{f'[{host}]' if ':' in host else host}:{port}")
-        server.run(sockets=[sock])
+        with contextlib.closing(FollowerProcess("jinbao_collector.store.sealing", place.home)):
+            listening(f"https://{f'[{host}]' if ':' in host else host}:{port}")
+            server.run(sockets=[sock])
 
 
 def _socket(address: tuple[str, int]) -> socket.socket:

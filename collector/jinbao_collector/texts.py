@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 
 from jinbao_collector import CollectorError
 
@@ -49,6 +50,27 @@ TEXTS: dict[str, tuple[str, str]] = {
     "approve": ("批准一个条目（须为录入人以外的人）", "approve an entry (by somebody else than its author)"),
     "agents": ("列出探针：密钥、线路、静默时间", "list the agents: keys, links, silence"),
     "manifest": ("每日清单：查看，或立即生成", "daily manifests: show them, or make one now"),
+    "seal": (
+        "把日志封存为便于快速读取的存储（serve 运行时自动进行）",
+        "seal the journal into the store that is read quickly (serve does so by itself)",
+    ),
+    "rebuild": ("从日志重新生成", "make it again from the journal"),
+    "utc_day": ("仅此一天（UTC），须同时给出 --agent", "only this day (UTC); with --agent"),
+    "of_agent": ("仅此探针，须同时给出 --day", "only this agent; with --day"),
+    "sealed": ("已封存至日志位置 {cursor}", "sealed to journal position {cursor}"),
+    "sealing": ("封存 {cursor} / {last}", "sealing {cursor} / {last}"),
+    "resealed": ("{agent} {day}：重新生成 {count} 个样本", "{agent} {day}: {count} samples made again"),
+    "day_and_agent": (
+        "--day 与 --agent 须与 --rebuild 同时给出",
+        "--day and --agent go together, with --rebuild",
+    ),
+    "export": ("导出样本为 Parquet 或 CSV", "export samples as Parquet or CSV"),
+    "parquet": ("写入 Parquet 文件（需要 pyarrow）", "write a Parquet file (needs pyarrow)"),
+    "csv": ("写入 CSV 文件（jinbao-report 可读）", "write a CSV file (jinbao-report reads it)"),
+    "export_link": ("仅此线路，可重复", "only this link; may be repeated"),
+    "since": ("起始日（含，采集中心时区）", "first day, in the collector's time zone"),
+    "until": ("截止日（不含）", "the day after the last one"),
+    "exported": ("已写入 {path}：{count} 个样本", "wrote {path}: {count} samples"),
     "agent": ("探针名称", "the agent's name"),
     "vantage": ("township 乡镇侧 | county 县中心侧", "where it stands: township or county"),
     "link": (
@@ -102,8 +124,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "bad_day": ("{day}：不是日期，应写作 2021-04-10", "{day}: not a day; write 2021-04-10"),
     "error": ("错误：{problem}", "error: {problem}"),
     "missing_extra": (
-        "缺少 {module}：pip install 'jinbao-uptime[collector]'",
-        "{module} is missing: pip install 'jinbao-uptime[collector]'",
+        "缺少 {module}：pip install 'jinbao-uptime[{extra}]'",
+        "{module} is missing: pip install 'jinbao-uptime[{extra}]'",
     ),
 }
 
@@ -132,6 +154,15 @@ class Output:
     def word(self, name: str) -> str:
         """One text by itself."""
         return speak(self.lang, name)
+
+    def progress(self, name: str) -> Callable[[int, int], None]:
+        """Tells how far it is, on a terminal only."""
+
+        def tell(cursor: int, last: int) -> None:
+            if sys.stderr.isatty():
+                print(speak(self.lang, name, cursor=cursor, last=last), end="\r", file=sys.stderr, flush=True)
+
+        return tell
 
     def facts(self, facts: object) -> None:
         if self.as_json:

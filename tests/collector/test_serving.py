@@ -4,6 +4,9 @@ import asyncio
 import contextlib
 import http.client
 import json
+import os
+import queue
+import select
 import signal
 import socket
 import sqlite3
@@ -25,9 +28,11 @@ import uvicorn
 from collecting import LINK, NOON, Speaker, enrol_document, write_config
 from jinbao_agent.keys import SigningKey
 from jinbao_agent.wire import Signed, pack
-from jinbao_collector import serve
+from jinbao_collector import follower_process, serve
 from jinbao_collector.admission import RefusedRing
 from jinbao_collector.cli import main
+from jinbao_collector.follower_process import FollowerProcess
+from jinbao_collector.home import Home
 from jinbao_collector.volume import month_files
 
 COMMAND = [sys.executable, "-m", "jinbao_collector.cli"]
@@ -215,3 +220,41 @@ def test_a_knocker_that_never_finishes_its_request_is_hung_up_on(monkeypatch: py
             await running
 
     assert asyncio.run(knock()) == b""
+
+
+def children_of(pid: int) -> list[int]:
+    """Process ids whose parent it is."""
+    stats = [file.read_text().rpartition(")") for file in Path("/proc").glob("[0-9]*/stat")]
+    return [int(name.split()[0]) for name, _, rest in stats if int(rest.split()[1]) == pid]
+
+
+def test_the_sealer_runs_beside_it_and_ends_with_it_even_when_it_is_killed(config: Path) -> None:
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        with serving(config) as served:
+            (sealer,) = children_of(served.process.pid)
+            _, metrics = served.get("/metrics")
+            assert b'jinbao_follower_position{follower="store"} 0.0' in metrics
+            assert b'jinbao_follower_behind_rows{follower="store"} 0.0' in metrics
+            handle = os.pidfd_open(sealer)
+            served.stop(how)
+            assert select.select([handle], [], [], 60)[0]
+            os.close(handle)
+
+
+def test_a_follower_that_dies_is_started_anew(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follower_process, "_PAUSE_S", 0.0)
+    started: queue.Queue[int] = queue.Queue()
+    start = FollowerProcess._start
+
+    def told(self: FollowerProcess) -> "subprocess.Popen[bytes]":
+        process = start(self)
+        started.put(process.pid)
+        return process
+
+    monkeypatch.setattr(FollowerProcess, "_start", told)
+    follower = FollowerProcess("jinbao_collector.store.sealing", Home(config.parent / "data"))
+    first = started.get(timeout=60)
+    os.kill(first, signal.SIGKILL)
+    assert started.get(timeout=60) != first
+    follower.close()
+    assert started.empty()

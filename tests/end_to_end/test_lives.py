@@ -235,5 +235,6 @@ def test_everything_that_befalls_an_agent_is_told_apart_at_both_ends_and_blamed_
     assert abs(datetime.fromisoformat(outage["restored"]).timestamp() - mended_s) < 2.2
     unknown = float(link["seconds"]["unknown"])
     gaps = sum(one.to_ms - one.from_ms for one in own if one.from_ms >= since_s * 1000) / 1000
-    assert gaps - 5 * len(own) < unknown <= gaps + 2
+    # The judge may know up to two periods less at each edge, never more than the agent recorded.
+    assert gaps - 2 * len(own) < unknown <= gaps + 2 * len(own)
     assert float(link["seconds"]["counted"]) + float(link["seconds"]["disputed"]) < mended_s - cut_s + 2.2
