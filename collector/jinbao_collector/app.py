@@ -85,10 +85,11 @@ async def get_healthz(centre: Centre, request: Request) -> Response:
 
 async def get_readyz(centre: Centre, request: Request) -> Response:
     """Batches can be taken in; 503 with the reasons when not."""
-    troubles = await run_in_threadpool(centre.troubles)
+    troubles, lags = await run_in_threadpool(lambda: (centre.troubles(), centre.lags()))
     facts = {
         "ready": not troubles,
         "troubles": troubles,
+        "followers": [lag.facts() for lag in lags],
         "position": centre.journal.position,
         "last_commit_ms": centre.journal.committed_ms,
     }

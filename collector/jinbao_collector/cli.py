@@ -20,9 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out = Output(options.lang, options.json)
     try:
         # Imported here, so that a part that is not installed is named in a sentence.
-        from jinbao_collector import commands
+        from jinbao_collector import commands, replica_commands
 
-        command: Callable[..., int] = getattr(commands, options.command)
+        command: Callable[..., int] = getattr(commands, options.command, None) or getattr(replica_commands, options.command)
         return command(options, out, lambda: time.time_ns() // 1_000_000)
     except ModuleNotFoundError as missing:
         extra = "export" if (missing.name or "").startswith("pyarrow") else "collector"
@@ -69,10 +69,13 @@ def _parser(lang: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="jinbao-collector", description=says("about"), parents=shared())
     parser.add_argument("--config", type=Path, default=Path("collector.toml"), help=says("config"))
     parser.set_defaults(json=False, lang=lang)
-    commands = parser.add_subparsers(required=True, metavar="init|serve|invite|revoke|ledger|agents|manifest|seal|export")
+    commands = parser.add_subparsers(
+        required=True, metavar="init|serve|invite|revoke|ledger|agents|manifest|seal|export|replica"
+    )
 
-    def command(within: Any, name: str, function: str) -> argparse.ArgumentParser:
-        added: argparse.ArgumentParser = within.add_parser(name, help=says(name), description=says(name), parents=shared())
+    def command(within: Any, name: str, function: str, text: str = "") -> argparse.ArgumentParser:
+        told = says(text or name)
+        added: argparse.ArgumentParser = within.add_parser(name, help=told, description=told, parents=shared())
         added.set_defaults(command=function)
         return added
 
@@ -100,6 +103,7 @@ def _parser(lang: str) -> argparse.ArgumentParser:
     export.add_argument("--link", action="append", default=[], metavar="CODE", help=says("export_link"))
     export.add_argument("--from", dest="since", metavar="DAY", type=day, help=says("since"))
     export.add_argument("--to", dest="until", metavar="DAY", type=day, help=says("until"))
+    _add_replica(commands, command, says, day, shared)
     ledger = commands.add_parser("ledger", help=says("ledger"), description=says("ledger"), parents=shared())
     deeds = ledger.add_subparsers(required=True, metavar="add|list|approve")
     add = command(deeds, "add", "ledger_add")
@@ -110,6 +114,16 @@ def _parser(lang: str) -> argparse.ArgumentParser:
     approve.add_argument("entry", metavar="ID", help=says("entry"))
     approve.add_argument("--by", required=True, metavar="NAME", help=says("by"))
     return parser
+
+
+def _add_replica(commands: Any, command: Any, says: Any, day: Any, shared: Any) -> None:
+    replica = commands.add_parser("replica", help=says("replica"), description=says("replica"), parents=shared())
+    deeds = replica.add_subparsers(required=True, metavar="list|refused|again")
+    command(deeds, "list", "replica_list", "replica_list")
+    for name in ("refused", "again"):
+        deed = command(deeds, name, f"replica_{name}")
+        deed.add_argument("name", metavar="NAME", help=says("replica_name"))
+    deed.add_argument("--from", dest="since", metavar="DAY", type=day, help=says("again_since"))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from typing import Any
 from jinbao_agent.keys import VerifyKey
 from jinbao_collector.agents import LiveRoster, Member
 from jinbao_collector.authority import Authority
-from jinbao_collector.centre import Place, context_of, create
+from jinbao_collector.centre import context_of, create
 from jinbao_collector.enrolment import VALID_MS, Enrolment
 from jinbao_collector.entry import read_entries
 from jinbao_collector.heard import Heard, last_heard
@@ -19,6 +19,7 @@ from jinbao_collector.home import Home, write_durably
 from jinbao_collector.journal import position_held
 from jinbao_collector.ledger import ENTRY, Ledger, Row
 from jinbao_collector.manifest import ManifestBroken, Manifests
+from jinbao_collector.place import Place
 from jinbao_collector.texts import Output, speak
 from jinbao_config.links import ALL_LINKS, read_links
 from jinbao_config.services import read_collector
@@ -27,7 +28,7 @@ Now = Callable[[], int]
 
 
 def init(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
-    place = _place(options)
+    place = place_of(options)
     authority = create(place, now_ms())
     facts = {
         "root": str(place.home.root),
@@ -48,12 +49,12 @@ def serve(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
         out.say("listening", address=address)
         out.facts({"listening": address})
 
-    serve_until_stopped(_place(options), now_ms, listening)
+    serve_until_stopped(place_of(options), now_ms, listening)
     return 0
 
 
 def invite(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
-    place = _place(options)
+    place = place_of(options)
     links = options.link or ([ALL_LINKS] if options.vantage == "county" else [])
     if not links:
         raise out.wrong("township_link")
@@ -72,7 +73,7 @@ def invite(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
 
 
 def revoke(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
-    home = _place(options).home
+    home = place_of(options).home
     with Ledger(home.ledger) as ledger, position_held(home.journal) as position:
         keys = Enrolment(ledger, Authority.load(home.keys)).revoke(options.agent, position, now_ms())
     out.say("revoked", agent=options.agent, count=len(keys), position=position)
@@ -81,7 +82,7 @@ def revoke(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
 
 
 def agents(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
-    place = _place(options)
+    place = place_of(options)
     with Ledger(place.home.ledger) as ledger:
         members = list(LiveRoster(ledger)().members.values())
     heard, now = last_heard(place.home.journal), now_ms()
@@ -103,7 +104,7 @@ def agents(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
 
 
 def manifest(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
-    place = _place(options)
+    place = place_of(options)
     home = place.home
     manifests = Manifests(home.manifests, home.journal, place.zone)
     if options.verify:
@@ -139,7 +140,7 @@ def seal(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
     # Numpy is loaded by these commands alone.
     from jinbao_collector.store import sealing
 
-    home = _place(options).home
+    home = place_of(options).home
     if options.day is None and options.agent is None:
         cursor = sealing.seal(home, anew=options.rebuild, sealed=out.progress("sealing"))
         out.say("sealed", cursor=cursor)
@@ -156,7 +157,7 @@ def seal(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
 def export(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
     from jinbao_collector.store.export import Asked, write_csv, write_parquet
 
-    place = _place(options)
+    place = place_of(options)
     asked = Asked(place.home.root, tuple(options.link), place.midnight(options.since), place.midnight(options.until))
     path = options.parquet or options.csv
     count = write_parquet(asked, path) if options.parquet else write_csv(asked, path)
@@ -166,7 +167,7 @@ def export(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
 
 
 def ledger_add(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
-    home = _place(options).home
+    home = place_of(options).home
     entries = read_entries(options.file).value.entry
     with Ledger(home.ledger) as ledger:
         for document in options.document:
@@ -181,11 +182,11 @@ def ledger_add(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
 
 
 def ledger_list(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
-    place = _place(options)
+    place = place_of(options)
     with Ledger(place.home.ledger) as ledger:
         rows = ledger.rows()
         for row in rows:
-            out.say("row", position=row.position, at=_time(row.entered_ms, place), kind=row.kind, what=_summary(row))
+            out.say("row", position=row.position, at=time_at(row.entered_ms, place), kind=row.kind, what=_summary(row))
         out.facts([_row_facts(row) for row in rows])
         # After the rows were shown: a broken chain is bad news about them, told by the exit code.
         ledger.verify()
@@ -194,14 +195,14 @@ def ledger_list(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
 
 
 def ledger_approve(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
-    with Ledger(_place(options).home.ledger) as ledger:
+    with Ledger(place_of(options).home.ledger) as ledger:
         row = ledger.approve(options.entry, options.by, now_ms())
     out.say("approved", entry=options.entry, by=options.by)
     out.facts(_row_facts(row))
     return 0
 
 
-def _place(options: argparse.Namespace) -> Place:
+def place_of(options: argparse.Namespace) -> Place:
     return Place.of(read_collector(options.config))
 
 
@@ -223,7 +224,7 @@ def _word(out: Output, name: str, **facts: object) -> str:
 def _silence(out: Output, heard: Heard | None, now_ms: int, place: Place) -> str:
     if heard is None:
         return _word(out, "never")
-    newest = _time(heard.newest_ms, place) if heard.newest_ms is not None else "?"
+    newest = time_at(heard.newest_ms, place) if heard.newest_ms is not None else "?"
     return _word(out, "silent", seconds=(now_ms - heard.arrived_ms) // 1000, newest=newest)
 
 
@@ -254,5 +255,5 @@ def _summary(row: Row) -> str:
     return json.dumps(shown, ensure_ascii=False)
 
 
-def _time(at_ms: int, place: Place) -> str:
+def time_at(at_ms: int, place: Place) -> str:
     return datetime.datetime.fromtimestamp(at_ms / 1000, place.zone).strftime("%Y-%m-%d %H:%M:%S")

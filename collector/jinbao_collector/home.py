@@ -45,6 +45,10 @@ class Home:
         """Held by whoever seals, while it does."""
         return self.root / "sealing.lock"
 
+    def replica(self, name: str) -> Path:
+        """How far the copy to one server is, and what it would not take."""
+        return self.root / "replicas" / f"{name}.db"
+
     @property
     def lock(self) -> Path:
         """Held by the one serving process."""

@@ -1,6 +1,6 @@
 """What `/metrics` shows: counters of the door, and gauges read at the moment of asking."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -54,18 +54,6 @@ class Metrics:
 
 def gauge(name: str, meaning: str, value: float) -> Metric:
     return GaugeMetricFamily(name, meaning, value=value)
-
-
-def of_followers(cursors: Mapping[str, int], position: int) -> Iterator[Metric]:
-    """How far each follower of the journal is, and how many rows behind."""
-    reached = GaugeMetricFamily("jinbao_follower_position", "Last journal position a follower dealt with", labels=["follower"])
-    behind = GaugeMetricFamily(
-        "jinbao_follower_behind_rows", "Journal rows a follower has yet to deal with", labels=["follower"]
-    )
-    for name, cursor in cursors.items():
-        reached.add_metric([name], cursor)
-        behind.add_metric([name], max(0, position - cursor))
-    yield from (reached, behind)
 
 
 def of_agents(roster: Roster, heard: dict[str, Heard], now_ms: int) -> Iterator[Metric]:
