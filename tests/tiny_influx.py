@@ -6,9 +6,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from jinbao_collector.centre import Centre
+from collecting import NOON
+from jinbao_collector.agents import LiveRoster
+from jinbao_collector.home import Home
+from jinbao_collector.ledger import Ledger
 from jinbao_collector.replica.forwarder import Forwarder
 from jinbao_collector.replica.progress import Progress
 from jinbao_collector.replica.server import Server
@@ -118,9 +122,13 @@ class HandClock:
 
 @contextmanager
 def forwarding_to(
-    centre: Centre, config: ReplicaConfig, token: str = TOKEN, clock: Callable[[], float] | None = None
+    data: Path, config: ReplicaConfig, token: str = TOKEN, clock: Callable[[], float] | None = None
 ) -> Iterator[Forwarder]:
-    """A forwarder over a collector's journal, its progress in the collector's folder."""
-    file = centre.place.home.replica(config.name)
-    with Progress(file) as progress, closing(Server(config, centre.place.file.parent, {"TOKEN": token})) as server:
-        yield Forwarder(progress, server, centre.roster, centre.now_ms, clock or HandClock())
+    """A forwarder over the journal of a data directory, its progress in there too."""
+    home = Home(data)
+    with (
+        Ledger(home.ledger) as ledger,
+        Progress(home.replica(config.name)) as progress,
+        closing(Server(config, data, {"TOKEN": token})) as server,
+    ):
+        yield Forwarder(progress, server, LiveRoster(ledger), lambda: NOON, clock or HandClock())

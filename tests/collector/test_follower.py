@@ -54,7 +54,7 @@ def _no_events(patch: pytest.MonkeyPatch) -> None:
 
 @contextmanager
 def _forwarder(centre: Centre) -> Iterator[Follower]:
-    with server_of(centre).open() as server, forwarding_to(centre, server.config()) as forwarder:
+    with server_of(centre).open() as server, forwarding_to(centre.place.home.root, server.config()) as forwarder:
         yield forwarder
 
 

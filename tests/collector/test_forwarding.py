@@ -63,7 +63,7 @@ def test_a_point_has_every_number_of_its_sample(centre: Centre, server: TinyInfl
         link=LINK, vantage="township", at_us=NOON * 1000 + 5, event="clock_step", boot="b", detail="delta_ms=3;synced=1"
     )
     post(centre, tower.batch(NOON, [tower.minute(NOON)[0], lost], [told]))
-    with forwarding_to(centre, server.config()) as forwarder:
+    with forwarding_to(centre.place.home.root, server.config()) as forwarder:
         assert copied(centre, forwarder) == 1
     head = f"jinbao_sample,boot=bbbbbbbb,interval=10000,link={LINK},outcome="
     assert list(server.kept) == [
@@ -104,7 +104,7 @@ def test_each_kind_of_trouble_has_a_state_and_a_sentence_and_nothing_is_lost_by_
     answer, sentence = REFUSALS[state]
     post(centre, *enrolled(centre).minutes(2))
     server.moods.append(lambda *_: answer)
-    with forwarding_to(centre, server.config()) as forwarder:
+    with forwarding_to(centre.place.home.root, server.config()) as forwarder:
         with pytest.raises(ReplicaTrouble, match=sentence) as caught:
             copied(centre, forwarder)
         assert (caught.value.state, forwarder.cursor, len(server.kept)) == (state, 0, 0)
@@ -115,7 +115,7 @@ def test_each_kind_of_trouble_has_a_state_and_a_sentence_and_nothing_is_lost_by_
 def test_what_the_server_asks_for_is_waited_for_and_otherwise_longer_and_longer(centre: Centre, server: TinyInflux) -> None:
     post(centre, enrolled(centre).batch(NOON))
     server.moods.append(lambda *_: said(429, "too many requests", "slow down", **{"Retry-After": "90"}))
-    with forwarding_to(centre, server.config()) as forwarder, pytest.raises(ReplicaTrouble) as caught:
+    with forwarding_to(centre.place.home.root, server.config()) as forwarder, pytest.raises(ReplicaTrouble) as caught:
         copied(centre, forwarder)
     assert 90 <= pause_s(caught.value, 0) <= 91
     assert pause_s(ReplicaTrouble("busy", "", 0.0), 30, draw=max) == 1
@@ -131,7 +131,7 @@ def test_a_server_that_does_not_answer_is_unreachable(centre: Centre) -> None:
         closed = TinyInflux()
         closed.port = deaf.getsockname()[1]
     with (
-        forwarding_to(centre, closed.config()) as forwarder,
+        forwarding_to(centre.place.home.root, closed.config()) as forwarder,
         pytest.raises(ReplicaTrouble, match="cannot be reached") as caught,
     ):
         copied(centre, forwarder)
@@ -145,7 +145,7 @@ def test_a_line_that_nobody_takes_is_put_aside_with_the_reason_and_all_others_ar
     bad = [replace(one, outcome="late" if step in (3, 4) else "reply") for step, one in enumerate(tower.minute(NOON))]
     post(centre, tower.batch(NOON, bad), *tower.minutes(2, NOON + 60_000))
     server.poison = "outcome=late"
-    with forwarding_to(centre, server.config()) as forwarder:
+    with forwarding_to(centre.place.home.root, server.config()) as forwarder:
         assert copied(centre, forwarder) == 3
     assert len(server.kept) == 16
     with Progress(centre.place.home.replica("copy")) as progress:
@@ -158,7 +158,7 @@ def test_a_bucket_that_takes_nothing_is_no_poison(centre: Centre, server: TinyIn
     tower = enrolled(centre)
     post(centre, *tower.minutes(40))
     server.poison = "jinbao_sample"
-    with forwarding_to(centre, server.config()) as forwarder:
+    with forwarding_to(centre.place.home.root, server.config()) as forwarder:
         with pytest.raises(
             ReplicaTrouble, match=r"takes hardly a line, the last because 400: .*; nothing is skipped"
         ) as caught:
@@ -172,7 +172,7 @@ def test_a_bucket_that_takes_nothing_is_no_poison(centre: Centre, server: TinyIn
 def test_what_is_older_than_the_bucket_keeps_is_counted_and_the_rest_arrives(centre: Centre, server: TinyInflux) -> None:
     post(centre, *enrolled(centre).minutes(3))
     server.retention = (NOON + 60_000) * 1000
-    with forwarding_to(centre, server.config()) as forwarder:
+    with forwarding_to(centre.place.home.root, server.config()) as forwarder:
         assert copied(centre, forwarder) == 3
     assert len(server.kept) == 12
     seen = glance(centre.place.home.replica("copy"))
@@ -187,7 +187,7 @@ def test_a_request_that_is_too_large_is_halved(centre: Centre, server: TinyInflu
 
     post(centre, *enrolled(centre).minutes(5))
     server.moods.append(picky)
-    with forwarding_to(centre, server.config()) as forwarder:
+    with forwarding_to(centre.place.home.root, server.config()) as forwarder:
         assert copied(centre, forwarder) == 5
     assert len(server.kept) == 30
     assert max(server.requests[1:]) < 30
@@ -204,7 +204,7 @@ def test_numbers_that_a_server_cannot_keep_exactly_are_put_aside(centre: Centre,
         replace(one, seq=4, sent_us=2**55),
     ]
     post(centre, tower.batch(NOON, [*odd, *others]))
-    with forwarding_to(centre, server.config()) as forwarder:
+    with forwarding_to(centre.place.home.root, server.config()) as forwarder:
         assert copied(centre, forwarder) == 1
     assert len(server.kept) == 5
     with Progress(centre.place.home.replica("copy")) as progress:
@@ -215,7 +215,7 @@ def test_numbers_that_a_server_cannot_keep_exactly_are_put_aside(centre: Centre,
 def test_the_last_minute_is_sent_again_when_a_forgetful_server_was_restarted(centre: Centre, server: TinyInflux) -> None:
     clock, tower = HandClock(), enrolled(centre)
     config = server.config(kind="victoriametrics", org=None, bucket="jinbao")
-    with forwarding_to(centre, config, clock=clock) as forwarder:
+    with forwarding_to(centre.place.home.root, config, clock=clock) as forwarder:
         for minute in range(4):
             post(centre, tower.batch(NOON + minute * 60_000))
             assert copied(centre, forwarder) == minute + 1
@@ -231,20 +231,20 @@ def test_the_last_minute_is_sent_again_when_a_forgetful_server_was_restarted(cen
 def test_a_restart_while_nobody_copied_is_noticed_too(centre: Centre, server: TinyInflux) -> None:
     config = server.config(kind="victoriametrics", org=None, bucket="jinbao")
     post(centre, *enrolled(centre).minutes(4))
-    with forwarding_to(centre, config) as forwarder:
+    with forwarding_to(centre.place.home.root, config) as forwarder:
         copied(centre, forwarder)
     server.kept.clear()
     server.started += 1
-    with forwarding_to(centre, config) as forwarder:
+    with forwarding_to(centre.place.home.root, config) as forwarder:
         assert copied(centre, forwarder) == 4
     assert len(server.kept) == 24
 
 
 def test_another_bucket_gets_everything_from_the_beginning(centre: Centre, server: TinyInflux) -> None:
     post(centre, *enrolled(centre).minutes(2))
-    with forwarding_to(centre, server.config()) as forwarder:
+    with forwarding_to(centre.place.home.root, server.config()) as forwarder:
         copied(centre, forwarder)
-    with forwarding_to(centre, server.config(org="another")) as forwarder:
+    with forwarding_to(centre.place.home.root, server.config(org="another")) as forwarder:
         assert forwarder.cursor == 0
 
 
@@ -300,9 +300,12 @@ def test_a_missing_or_empty_token_is_named(tmp_path: Path, server: TinyInflux) -
         for text, sentence in (("", "is empty or no token"), ("two words", "is empty or no token")):
             (tmp_path / "influx.token").write_text(text)
             keep_forwarding(place, replica, lambda seconds: True, centre.now_ms)
-            with forwarding_to(centre, server.config()) as forwarder:
+            with forwarding_to(centre.place.home.root, server.config()) as forwarder:
                 assert forwarder.cursor == 0
-            with pytest.raises(ReplicaTrouble, match=sentence), forwarding_to(centre, server.config(), token=text):
+            with (
+                pytest.raises(ReplicaTrouble, match=sentence),
+                forwarding_to(centre.place.home.root, server.config(), token=text),
+            ):
                 pass
 
 
@@ -317,7 +320,7 @@ def test_lag_and_state_are_told_in_metrics_and_commands(
             ("store", None, 2),
             ("copy", "not_begun", 2),
         ]
-        with forwarding_to(centre, replace(replica, token_file=None, token_env="TOKEN")) as forwarder:
+        with forwarding_to(centre.place.home.root, replace(replica, token_file=None, token_env="TOKEN")) as forwarder:
             copied(centre, forwarder)
         post(centre, tower.batch(NOON + 600_000))
         clock.now_ms += 90_000
@@ -349,7 +352,7 @@ def test_a_cursor_set_back_while_rows_are_on_their_way_stays_there(centre: Centr
             other.back(1)
         return self.take(lines)
 
-    with forwarding_to(centre, server.config()) as forwarder:
+    with forwarding_to(centre.place.home.root, server.config()) as forwarder:
         advance(forwarder, Feed(centre.place.home.journal), 2)
         server.moods.append(meanwhile)
         advance(forwarder, Feed(centre.place.home.journal), 2)

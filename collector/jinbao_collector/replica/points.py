@@ -6,7 +6,7 @@ value tell of an hour that every probe left in step.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from urllib.parse import unquote
 
 import numpy as np
@@ -20,8 +20,8 @@ from jinbao_collector.stretches import Bools
 SAMPLE, EVENT = "jinbao_sample", "jinbao_event"
 EXACT = 2**53
 """Whole numbers up to here are the same in a server that counts in binary fractions."""
-_EARLIEST_US = 1000
-"""VictoriaMetrics takes 0 ms for "now"."""
+_EARLIEST_US = 1_000_000
+"""VictoriaMetrics takes 0 for "now"."""
 _UNFIT = re.compile(r"[\x00-\x1f\x7f\\%\ud800-\udfff]")
 _SPECIAL = re.compile(r"([, =])")
 
@@ -97,3 +97,30 @@ def lines_of(measured: Iterable[tuple[SeriesKey, Iterable[Samples]]], events: It
             yield from sample_lines(key, samples)
     for event in sorted(events, key=lambda one: one.at_us):
         yield event_line(event)
+
+
+def samples_of_points(tags: tuple[str, str, int], fields: Mapping[str, tuple[Ints, Ints]]) -> Samples:
+    """Points that share outcome, boot and interval: of each field the times in order, in any one unit, and the values."""
+    outcome, boot, interval = tags
+    stamps, first = np.unique(fields["seq"][0], return_index=True)
+    seq = fields["seq"][1][first]
+    phase, mono, rtt = (_beside(stamps, fields.get(name)) for name in ("phase", "mono", "rtt"))
+    same = np.zeros(len(stamps), np.int64)
+    step = np.full(len(stamps), interval)
+    sent, clock = restored(seq, phase, mono, step)
+    return Samples(sent, same, rtt, step, same, seq, clock, (outcome,), (boot,))
+
+
+def _beside(stamps: Ints, field: tuple[Ints, Ints] | None) -> Ints:
+    """A field's values at these times; NONE where it has none."""
+    found = np.full(len(stamps), NONE)
+    if field is not None:
+        place = np.searchsorted(stamps, field[0])
+        known = (place < len(stamps)) & (stamps[np.minimum(place, len(stamps) - 1)] == field[0])
+        found[place[known]] = field[1][known]
+    return found
+
+
+def event_of(tags: Mapping[str, str], at_us: int) -> Event:
+    names = ("link", "vantage", "event", "boot", "detail")
+    return Event(at_us=at_us, **{name: untag(tags.get(name, "")) for name in names})

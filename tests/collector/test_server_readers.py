@@ -1,0 +1,132 @@
+"""Judgement asks a server as it asks the embedded store: the same county, the same questions, the same answers.
+
+VictoriaMetrics is started here. InfluxDB 2.x takes part where JINBAO_INFLUX_URL, JINBAO_INFLUX_ORG and JINBAO_INFLUX_TOKEN (of
+an operator: the suite makes a bucket of its own and takes it away) are set.
+"""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from influxdb_client import InfluxDBClient
+
+from jinbao_collector.follower import Feed
+from jinbao_collector.home import Home
+from jinbao_collector.replica.forwarding import step
+from jinbao_collector.replica.influx import Influx
+from jinbao_collector.replica.reading import ServerReader
+from jinbao_collector.replica.victoria import Victoria
+from jinbao_collector.store import Flaw, Reader
+from jinbao_collector.store.embedded import EmbeddedReader
+from jinbao_config.services import ReplicaConfig
+from tiny_influx import forwarding_to
+from two_days import EVER, Question, answers, collector, questions, two_days
+from victoria import flush, victoria
+
+INFLUX = {name: os.environ.get(f"JINBAO_INFLUX_{name}") for name in ("URL", "ORG", "TOKEN")}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A server that is empty: how it is written to, made to show what was written, and read."""
+
+    config: ReplicaConfig
+    token: str
+    settle: Callable[[], None]
+    reader: Callable[[], ServerReader]
+
+
+@contextmanager
+def _victoria(folder: Path) -> Iterator[Place]:
+    with victoria(folder / "victoria") as address:
+        config = ReplicaConfig(name="copy", kind="victoriametrics", url=address)
+        yield Place(config, "", lambda: flush(address), lambda: ServerReader(Victoria(address)))
+
+
+@contextmanager
+def _influx(folder: Path) -> Iterator[Place]:
+    url, org, token = INFLUX["URL"], INFLUX["ORG"], INFLUX["TOKEN"]
+    if not (url and org and token):
+        pytest.skip(
+            "set JINBAO_INFLUX_URL, JINBAO_INFLUX_ORG and JINBAO_INFLUX_TOKEN to an InfluxDB 2.x that may be written to"
+        )
+    bucket = f"jinbao-test-{secrets.token_hex(4)}"
+    with InfluxDBClient(url, token=token, org=org) as client:
+        made = client.buckets_api().create_bucket(bucket_name=bucket, org=org)
+        try:
+            config = ReplicaConfig(name="copy", kind="influxdb", url=url, org=org, bucket=bucket, token_env="TOKEN")
+            yield Place(config, token, lambda: None, lambda: ServerReader(Influx(url, org, bucket, token)))
+        finally:
+            client.buckets_api().delete_bucket(made)
+
+
+@dataclass(frozen=True)
+class Both:
+    """The same county in the embedded store and on a server."""
+
+    embedded: EmbeddedReader
+    server: ServerReader
+
+
+@pytest.fixture(scope="module", params=[_victoria, _influx], ids=["victoriametrics", "influxdb"])
+def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
+    folder = tmp_path_factory.mktemp("both")
+    ground = two_days(folder)
+    order = list(range(len(ground.batches)))
+    with request.param(folder) as place, collector(ground, order, {len(order): 1000}) as data:
+        # Twice, as after a restart: what came twice is there once.
+        for name in ("copy", "again"):
+            with forwarding_to(data, replace(place.config, name=name), token=place.token) as forwarder:
+                while step(forwarder, Feed(Home(data).journal)):
+                    pass
+        place.settle()
+        with EmbeddedReader(data) as embedded, place.reader() as server:
+            yield Both(embedded, server)
+
+
+def told(reader: Reader, asked: list[Question]) -> Any:
+    *answered, flaws, _ = answers(reader, asked)
+    return answered, [flaw for flaw in flaws if flaw.kind == "conflict"]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(asked=questions)
+def test_a_server_answers_as_the_embedded_store_does(both: Both, asked: list[Question]) -> None:
+    # Flaws add up over all that was asked before; each answer has its own contradictions too.
+    assert told(both.server, asked)[0] == told(both.embedded, asked)[0]
+
+
+def test_all_there_is_is_answered_alike(both: Both) -> None:
+    whole = [Question(*EVER, wait) for wait in (0, 2100, 2_000_000, 2**40)]
+    assert told(both.server, whole) == told(both.embedded, whole)
+
+
+def test_most_hours_are_added_up_by_the_server(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched = 0
+    ask = both.server._asking.samples
+
+    def counting(*asked: Any) -> Any:
+        nonlocal fetched
+        found = ask(*asked)
+        fetched += sum(map(len, found))
+        return found
+
+    monkeypatch.setattr(both.server._asking, "samples", counting)
+    key = next(key for key in sorted(both.embedded.names()) if key[1:] == ("township", "core"))
+    both.server._shelves.pop(key, None)
+    stretches = both.server.stretches(*key, *EVER, 10**9)
+    assert 0 < fetched < int(stretches.count.sum()) / 2
+
+
+def test_what_comes_from_a_server_is_said_to(both: Both) -> None:
+    told(both.server, [Question(*EVER, 0)])
+    (flaw,) = (flaw for flaw in both.server.flaws() if flaw.kind == "replica")
+    assert (flaw.link, flaw.target) == ("*", "")
+    assert isinstance(flaw, Flaw)
+    assert list(both.server.inputs()) == ["replica"]
