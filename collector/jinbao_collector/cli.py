@@ -118,12 +118,16 @@ def _parser(lang: str) -> argparse.ArgumentParser:
 
 def _add_replica(commands: Any, command: Any, says: Any, day: Any, shared: Any) -> None:
     replica = commands.add_parser("replica", help=says("replica"), description=says("replica"), parents=shared())
-    deeds = replica.add_subparsers(required=True, metavar="list|refused|again")
+    deeds = replica.add_subparsers(required=True, metavar="list|refused|compare|again")
     command(deeds, "list", "replica_list", "replica_list")
-    for name in ("refused", "again"):
+    for name in ("refused", "compare", "again"):
         deed = command(deeds, name, f"replica_{name}")
         deed.add_argument("name", metavar="NAME", help=says("replica_name"))
-    deed.add_argument("--from", dest="since", metavar="DAY", type=day, help=says("again_since"))
+        if name == "compare":
+            deed.add_argument("--from", dest="since", metavar="DAY", type=day, help=says("since"))
+            deed.add_argument("--to", dest="until", metavar="DAY", type=day, help=says("until"))
+        elif name == "again":
+            deed.add_argument("--from", dest="since", metavar="DAY", type=day, help=says("again_since"))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """`jinbao-collector replica …`: what became of the copies."""
 
 import argparse
+import datetime
 from collections.abc import Callable
+from dataclasses import asdict
 
 from jinbao_collector.commands import place_of, time_at
 from jinbao_collector.follower import Feed
@@ -12,6 +14,7 @@ from jinbao_collector.texts import Output
 from jinbao_config.services import ReplicaConfig
 
 Now = Callable[[], int]
+_DAY, _MONTH = datetime.timedelta(days=1), datetime.timedelta(days=31)
 
 
 def replica_list(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
@@ -60,6 +63,29 @@ def replica_again(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
     out.say("sent_again", replica=replica.name, position=position)
     out.facts({"replica": replica.name, "position": position})
     return 0
+
+
+def replica_compare(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
+    """Exit 1 where the counts differ."""
+    # Numpy is loaded by this command alone.
+    from jinbao_collector.replica.compare import compare
+    from jinbao_collector.replica.opening import open_replica
+    from jinbao_collector.store import open_store
+
+    place = place_of(options)
+    replica = _replica(place, options.name, out)
+    until = options.until or datetime.datetime.fromtimestamp(now_ms() / 1000, place.zone).date() + _DAY
+    since = options.since or until - _MONTH
+    behind = next(lag.behind_rows for lag in lags(place, now_ms()) if lag.follower == replica.name)
+    with open_store(place.home.root) as store, open_replica(place, replica) as server:
+        found = compare(store, server, since, until, place.zone)
+    for difference in found.differences:
+        out.say("difference", **asdict(difference))
+    if behind:
+        out.say("still_behind", replica=replica.name, rows=behind)
+    out.say("compared", replica=replica.name, **asdict(found), count=len(found.differences))
+    out.facts({**asdict(found), "behind_rows": behind})
+    return 1 if found.differences else 0
 
 
 def _replica(place: Place, name: str, out: Output) -> ReplicaConfig:

@@ -48,6 +48,16 @@ TEXTS: dict[str, tuple[str, str]] = {
         "{replica}  {state}  position {position}, {behind} rows and {seconds} s behind"
         "  {refused} refused, {expired} expired  {message}",
     ),
+    "compare": (
+        "逐线路逐日比对样本数（默认最近 31 天），不一致则退出码 1",
+        "compare counts of samples by link and day (by default of 31 days); exit 1 where they differ",
+    ),
+    "difference": ("{link} {day}：本地 {here}，服务器 {there}", "{link} {day}: {here} here, {there} there"),
+    "still_behind": ("{replica}：还有 {rows} 行尚未发送", "{replica}: {rows} rows are yet to be sent"),
+    "compared": (
+        "{replica} {since} 至 {until}：本地 {here}，服务器 {there} 个样本，{count} 处不一致",
+        "{replica} {since} to {until}: {here} samples here, {there} there, {count} places differ",
+    ),
     "refused_line": ("{at}  {line}\n    {reason}", "{at}  {line}\n    {reason}"),
     "none_refused": ("没有被拒收的行", "no line was refused"),
     "sent_again": (

@@ -4,8 +4,10 @@ VictoriaMetrics is started here. InfluxDB 2.x takes part where JINBAO_INFLUX_URL
 an operator: the suite makes a bucket of its own and takes it away) are set.
 """
 
+import datetime
 import os
 import secrets
+import zoneinfo
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,13 +20,16 @@ from influxdb_client import InfluxDBClient
 
 from jinbao_collector.follower import Feed
 from jinbao_collector.home import Home
+from jinbao_collector.replica.compare import compare
 from jinbao_collector.replica.forwarding import step
 from jinbao_collector.replica.influx import Influx
+from jinbao_collector.replica.opening import BadAddress, open_address
 from jinbao_collector.replica.reading import ServerReader
 from jinbao_collector.replica.victoria import Victoria
 from jinbao_collector.store import Flaw, Reader
 from jinbao_collector.store.embedded import EmbeddedReader
 from jinbao_config.services import ReplicaConfig
+from jinbao_reports.source import Recorded
 from tiny_influx import forwarding_to
 from two_days import EVER, Question, answers, collector, questions, two_days
 from victoria import flush, victoria
@@ -122,6 +127,33 @@ def test_most_hours_are_added_up_by_the_server(both: Both, monkeypatch: pytest.M
     both.server._shelves.pop(key, None)
     stretches = both.server.stretches(*key, *EVER, 10**9)
     assert 0 < fetched < int(stretches.count.sum()) / 2
+
+
+def test_counts_are_compared_by_link_and_day(both: Both) -> None:
+    zone = zoneinfo.ZoneInfo("Asia/Shanghai")
+    span = datetime.date(2021, 4, 7), datetime.date(2021, 4, 13)
+    alike = compare(both.embedded, both.server, *span, zone)
+    assert alike.differences == ()
+    assert alike.here == alike.there > 1000
+    nothing = compare(both.embedded, Recorded({}), *span, zone)
+    assert nothing.there == 0
+    assert sum(difference.here for difference in nothing.differences) == alike.here
+    assert {difference.day for difference in nothing.differences} == {"2021-04-07", "2021-04-09", "2021-04-10", "2021-04-11"}
+
+
+ADDRESSES = {
+    "http://h:8086?org=a": "org and bucket go together",
+    "http://h:8086?org=a&bucket=b": r"InfluxDB wants a token; put it into \$JINBAO_STORE_TOKEN",
+    "http://u:p@h:8428": "the token stands in",
+    "http://h:8428?database=x": "expected http://HOST:8428",
+}
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_an_address_that_names_no_server_is_refused(address: str) -> None:
+    with pytest.raises(BadAddress, match=ADDRESSES[address]) as caught:
+        open_address(address, {})
+    assert caught.value.exit_code == 2
 
 
 def test_what_comes_from_a_server_is_said_to(both: Both) -> None:

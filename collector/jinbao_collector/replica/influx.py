@@ -24,6 +24,7 @@ from jinbao_collector.store.samples import Samples
 
 _ALL = "1970-01-01T00:00:00Z", "2255-01-01T00:00:00Z"
 _STATES = {401: TOKEN, 403: FORBIDDEN, 404: BUCKET, 400: REFUSED}
+_TIMEOUT_MS = 600_000
 _DAYS_AT_ONCE = 8 * 86_400_000
 _DIALECT = Dialect(header=True, annotations=[], delimiter=",")
 
@@ -33,9 +34,9 @@ Row = Mapping[str, str]
 class Influx:
     """Asking of one bucket."""
 
-    def __init__(self, address: str, org: str, bucket: str, token: str, timeout_s: float = 600) -> None:
+    def __init__(self, address: str, org: str, bucket: str, token: str, ca_file: str | None = None) -> None:
         self.address, self._bucket = address, bucket
-        self._client = InfluxDBClient(address, token=token, org=org, timeout=int(timeout_s * 1000), retries=False)
+        self._client = InfluxDBClient(address, token=token, org=org, timeout=_TIMEOUT_MS, retries=False, ssl_ca_cert=ca_file)
         self._asking = self._client.query_api()
 
     def close(self) -> None:

@@ -45,12 +45,14 @@ class Server:
             retries=False,
             ssl_ca_cert=ca_file,
         )
+        self._http = urllib3.PoolManager(timeout=10, retries=False, ca_certs=ca_file)
         # Its other kinds of writing lose what waits in memory when the process ends, or give up after some minutes.
         self._writing = self._client.write_api(write_options=SYNCHRONOUS)
 
     def close(self) -> None:
         self._writing.close()
         self._client.close()
+        self._http.clear()
 
     def write(self, lines: Sequence[bytes]) -> None:
         """All lines are with the server when this returns."""
@@ -66,7 +68,7 @@ class Server:
         if self.config.kind == "influxdb":
             return ""
         try:
-            answer = urllib3.PoolManager().request("GET", f"{self.config.url}/metrics", timeout=10, retries=False)
+            answer = self._http.request("GET", f"{self.config.url}/metrics")
         except (urllib3.exceptions.HTTPError, OSError) as problem:
             raise self._unreachable(problem) from None
         found = _START.search(answer.data.decode(errors="replace"))

@@ -21,6 +21,7 @@ from jinbao_collector.store.samples import Samples
 
 _EARLIEST_S, _LATEST_S = 301, 4_102_444_800
 """A window that begins in the first five minutes of 1970 is answered with nothing, and so is one that ends long after 2100."""
+_TIMEOUT_S = 120.0
 _HOURS_AT_ONCE = 10_000
 """Below the server's limit of 30,000 points a series."""
 _DAYS_AT_ONCE = 31 * 86_400_000
@@ -29,10 +30,10 @@ _DAYS_AT_ONCE = 31 * 86_400_000
 class Victoria:
     """Asking of a VictoriaMetrics. Its size, and how long it keeps data, are its operator's: docs/influxdb.md."""
 
-    def __init__(self, address: str, token: str | None = None, timeout_s: float = 120) -> None:
+    def __init__(self, address: str, token: str | None = None, ca_file: str | None = None) -> None:
         self.address = address
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-        self._http = urllib3.PoolManager(headers=headers, timeout=timeout_s, retries=False)
+        self._http = urllib3.PoolManager(headers=headers, timeout=_TIMEOUT_S, retries=False, ca_certs=ca_file)
 
     def close(self) -> None:
         self._http.clear()
