@@ -16,6 +16,7 @@ from jinbao_collector import CollectorError
 from jinbao_collector.admission import RefusedRing
 from jinbao_collector.agents import LiveRoster
 from jinbao_collector.authority import Authority, AuthorityError, exposed
+from jinbao_collector.door import Door
 from jinbao_collector.enrolment import Enrolment
 from jinbao_collector.heard import last_heard
 from jinbao_collector.home import Home
@@ -23,9 +24,10 @@ from jinbao_collector.ingest import Intake
 from jinbao_collector.journal import Journal
 from jinbao_collector.ledger import DECLARED, Ledger
 from jinbao_collector.manifest import Context, Manifests
-from jinbao_collector.metrics import Metrics, gauge, of_agents
-from jinbao_collector.place import Place
+from jinbao_collector.metrics import Metrics, gauge, of_agents, of_door
+from jinbao_collector.place import DeclaredLinks, Place
 from jinbao_collector.replica.lag import Lag, lags, of_lags
+from jinbao_collector.unsigned import UnsignedStore
 from jinbao_collector.volume import VolumeError
 
 log = logging.getLogger(__name__)
@@ -80,6 +82,9 @@ class Centre:
             self.now_ms,
         )
         opened.callback(self.intake.close)
+        unsigned = UnsignedStore(home.unsigned)
+        opened.callback(unsigned.close)
+        self.door = Door(self.ledger, unsigned, DeclaredLinks(self.place), self.place.config.refuse)
         self.metrics.watch(self._gauges)
 
     def close(self) -> None:
@@ -129,6 +134,7 @@ class Centre:
     def _gauges(self) -> Iterator[Metric]:
         yield gauge("jinbao_journal_position", "Last position of the journal", self.journal.position)
         yield from of_lags(self.lags())
+        yield of_door(self.door.counts)
         yield gauge("jinbao_ledger_position", "Last position of the ledger", self.ledger.head[0])
         yield gauge("jinbao_disk_free_bytes", "Free space where the journal lies", self._free())
         yield gauge("jinbao_ready", "1 if batches can be taken in", float(not self.troubles()))

@@ -55,14 +55,7 @@ def serve(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
 
 def invite(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
     place = place_of(options)
-    links = options.link or ([ALL_LINKS] if options.vantage == "county" else [])
-    if not links:
-        raise out.wrong("township_link")
-    declared = place.file.parent / place.config.links
-    known = {link.code for link in read_links(declared).value.link}
-    for link in links:
-        if link not in known and (link, options.vantage) != (ALL_LINKS, "county"):
-            raise out.wrong("unknown_link", link=link, file=declared)
+    links = links_named(options, place, out)
     with Ledger(place.home.ledger) as ledger:
         enrolment = Enrolment(ledger, Authority.load(place.home.keys))
         now = now_ms()
@@ -200,6 +193,19 @@ def ledger_approve(options: argparse.Namespace, out: Output, now_ms: Now) -> int
     out.say("approved", entry=options.entry, by=options.by)
     out.facts(_row_facts(row))
     return 0
+
+
+def links_named(options: argparse.Namespace, place: Place, out: Output) -> list[str]:
+    """What an agent or a token is to speak for. Raises Misuse or ConfigError."""
+    links: list[str] = options.link or ([ALL_LINKS] if options.vantage == "county" else [])
+    if not links:
+        raise out.wrong("township_link")
+    declared = place.file.parent / place.config.links
+    known = {link.code for link in read_links(declared).value.link}
+    for link in links:
+        if link not in known and (link, options.vantage) != (ALL_LINKS, "county"):
+            raise out.wrong("unknown_link", link=link, file=declared)
+    return links
 
 
 def place_of(options: argparse.Namespace) -> Place:

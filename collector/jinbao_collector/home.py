@@ -41,6 +41,11 @@ class Home:
         return self.root / "store.db"
 
     @property
+    def unsigned(self) -> Path:
+        """What came in through the door for Telegraf."""
+        return self.root / "unsigned.db"
+
+    @property
     def sealing(self) -> Path:
         """Held by whoever seals, while it does."""
         return self.root / "sealing.lock"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jinbao_collector.home import Home
+from jinbao_config.links import Links, read_links
 from jinbao_config.services import CollectorConfig
 from jinbao_config.shape import ConfigError, Document
 
@@ -62,3 +63,19 @@ class Place:
             return hashlib.sha256((self.file.parent / name).read_bytes()).hexdigest()
         except OSError as problem:
             raise ConfigError(str(self.file), key, f"{name!r}: cannot be read: {problem.strerror}") from None
+
+
+class DeclaredLinks:
+    """links.toml as it is now; read again only when the file changed."""
+
+    def __init__(self, place: Place) -> None:
+        self._file = place.file.parent / place.config.links
+        self._known: tuple[tuple[int, int], Links] | None = None
+
+    def __call__(self) -> Links:
+        """Raises ConfigError or OSError."""
+        found = self._file.stat()
+        stamp = found.st_mtime_ns, found.st_size
+        if self._known is None or self._known[0] != stamp:
+            self._known = stamp, read_links(self._file).value
+        return self._known[1]
