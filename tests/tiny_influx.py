@@ -16,7 +16,7 @@ from jinbao_collector.ledger import Ledger
 from jinbao_collector.replica.forwarder import Forwarder
 from jinbao_collector.replica.progress import Progress
 from jinbao_collector.replica.server import Server
-from jinbao_config.services import ReplicaConfig
+from jinbao_config.replicas import ReplicaConfig
 
 Answer = tuple[int, str, dict[str, str]]
 Mood = Callable[["TinyInflux", list[str]], Answer]

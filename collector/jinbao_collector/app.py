@@ -14,7 +14,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from jinbao_agent.wire import Signed
 from jinbao_collector import CollectorError, door
+from jinbao_collector.asking import AskRefused
 from jinbao_collector.centre import Centre
 from jinbao_collector.enrolment import EnrolmentError
 from jinbao_collector.ingest import Answer, Refused
@@ -24,7 +26,7 @@ from jinbao_config.shape import ConfigError
 log = logging.getLogger("jinbao_collector")
 
 _BODY_S = 30.0
-_ENROL_BYTES = 64 * 1024
+_DOCUMENT_BYTES = 64 * 1024
 _DAY_CHECK_S = 20.0
 _DRAINED = 8
 
@@ -37,6 +39,9 @@ def make_app(centre: Centre) -> Starlette:
         routes=[
             route("/v1/batches", post_batches, "POST"),
             route("/v1/enrol", post_enrol, "POST"),
+            route("/v1/rotate", post_rotate, "POST"),
+            route("/v1/peers", post_peers, "POST"),
+            route("/v1/config", post_config, "POST"),
             route("/v1/ca", get_ca, "GET"),
             route("/api/v2/write", post_write, "POST"),
             route("/health", get_health, "GET"),
@@ -62,18 +67,39 @@ async def post_batches(centre: Centre, request: Request) -> Response:
 
 
 async def post_enrol(centre: Centre, request: Request) -> Response:
+    return await _answer_document(centre, request, lambda document: centre.enrolment.enrol(document, centre.now_ms()))
+
+
+async def post_rotate(centre: Centre, request: Request) -> Response:
+    return await _answer_document(centre, request, lambda document: centre.enrolment.rotate(document, centre.now_ms()))
+
+
+async def post_peers(centre: Centre, request: Request) -> Response:
+    return await _answer_document(centre, request, centre.peers.answer)
+
+
+async def post_config(centre: Centre, request: Request) -> Response:
+    return await _answer_document(centre, request, centre.configurations.answer)
+
+
+async def _answer_document(centre: Centre, request: Request, answer: Callable[[bytes], Signed]) -> Response:
+    """One signed document for another."""
     intake, address, document = centre.intake, _address(request), b""
     try:
         intake.admit(address)
-        document = await _body(request, _ENROL_BYTES)
-        if len(document) > _ENROL_BYTES:
-            raise Refused(413, "oversized", f"an enrolment may have {_ENROL_BYTES} bytes")
-        signed = await run_in_threadpool(centre.enrolment.enrol, document, centre.now_ms())
+        document = await _body(request, _DOCUMENT_BYTES)
+        if len(document) > _DOCUMENT_BYTES:
+            raise Refused(413, "oversized", f"a document may have {_DOCUMENT_BYTES} bytes")
+        signed = await run_in_threadpool(answer, document)
     except Refused as problem:
         return _wrap(intake.refuse(problem, document, address))
     except EnrolmentError as problem:
         log.warning("enrolment refused address=%s reason=%s", address, problem)
         return _wrap(intake.refuse(Refused(problem.status, "enrolment", str(problem)), document, address))
+    except AskRefused as problem:
+        if problem.status != 404:
+            log.warning("request refused address=%s path=%s reason=%s", address, request.url.path, problem)
+        return _wrap(intake.refuse(Refused(problem.status, "asked", str(problem)), document, address))
     except LedgerError as problem:
         return _wrap(intake.refuse(Refused(503, "unavailable", str(problem), 30), document, address))
     return Response(signed.to_lines(), media_type="application/octet-stream")

@@ -16,6 +16,7 @@ from jinbao_collector import CollectorError
 from jinbao_collector.admission import RefusedRing
 from jinbao_collector.agents import LiveRoster
 from jinbao_collector.authority import Authority, AuthorityError, exposed
+from jinbao_collector.configurations import Configurations
 from jinbao_collector.door import Door
 from jinbao_collector.enrolment import Enrolment
 from jinbao_collector.heard import last_heard
@@ -25,6 +26,7 @@ from jinbao_collector.journal import Journal
 from jinbao_collector.ledger import DECLARED, Ledger
 from jinbao_collector.manifest import Context, Manifests
 from jinbao_collector.metrics import Metrics, gauge, of_agents, of_door
+from jinbao_collector.peers import Peers
 from jinbao_collector.place import DeclaredLinks, Place
 from jinbao_collector.replica.lag import Lag, lags, of_lags
 from jinbao_collector.unsigned import UnsignedStore
@@ -64,6 +66,8 @@ class Centre:
         self.roster = LiveRoster(self.ledger)
         self.declare()
         self.enrolment = Enrolment(self.ledger, self.authority)
+        self.peers = Peers(self.roster, self.authority, self.now_ms)
+        self.configurations = Configurations(self.ledger, home.documents, self.roster, self.authority.signing, self.now_ms)
         self.manifests = Manifests(home.manifests, home.journal, self.place.zone)
         self.metrics = Metrics()
         self.ring = RefusedRing(home.refused)
@@ -80,6 +84,8 @@ class Centre:
             self.manifests.latest_hash,
             last_heard(home.journal),
             self.now_ms,
+            self.peers.digest,
+            self.configurations.version,
         )
         opened.callback(self.intake.close)
         unsigned = UnsignedStore(home.unsigned)

@@ -70,9 +70,8 @@ def _parser(lang: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="jinbao-collector", description=says("about"), parents=shared())
     parser.add_argument("--config", type=Path, default=Path("collector.toml"), help=says("config"))
     parser.set_defaults(json=False, lang=lang)
-    commands = parser.add_subparsers(
-        required=True, metavar="init|serve|invite|revoke|ledger|agents|manifest|seal|export|replica|telegraf"
-    )
+    metavar = "init|serve|invite|revoke|configure|ledger|agents|manifest|seal|export|replica|telegraf"
+    commands = parser.add_subparsers(required=True, metavar=metavar)
 
     def command(within: Any, name: str, function: str, text: str = "") -> argparse.ArgumentParser:
         told = says(text or name)
@@ -88,6 +87,12 @@ def _parser(lang: str) -> argparse.ArgumentParser:
     invite.add_argument("--link", action="append", default=[], metavar="CODE", help=says("link"))
     revoke = command(commands, "revoke", "revoke")
     revoke.add_argument("--agent", required=True, help=says("agent"))
+    revoke.add_argument("--former", action="store_true", help=says("former"))
+    configure = command(commands, "configure", "configure")
+    configure.add_argument("--agent", action="append", default=[], help=says("agents_named"))
+    configure.add_argument("--back", action="store_true", help=says("back"))
+    for name, example in (("wait", "4s"), ("batch", "60s"), ("every", "15s")):
+        configure.add_argument(f"--{name}", metavar=example, help=says(name))
     command(commands, "agents", "agents")
     manifest = command(commands, "manifest", "manifest")
     of_day = manifest.add_mutually_exclusive_group()

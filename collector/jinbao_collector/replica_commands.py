@@ -11,7 +11,7 @@ from jinbao_collector.place import Place
 from jinbao_collector.replica.lag import lags
 from jinbao_collector.replica.progress import Progress
 from jinbao_collector.texts import Output
-from jinbao_config.services import ReplicaConfig
+from jinbao_config.replicas import ReplicaConfig
 
 Now = Callable[[], int]
 _DAY, _MONTH = datetime.timedelta(days=1), datetime.timedelta(days=31)

@@ -27,7 +27,8 @@ from jinbao_collector.replica.forwarding import keep_forwarding, pause_s, step
 from jinbao_collector.replica.lag import lags, of_lags
 from jinbao_collector.replica.points import tag, untag
 from jinbao_collector.replica.progress import Progress, glance
-from jinbao_config.services import ReplicaConfig, read_collector
+from jinbao_config.replicas import ReplicaConfig
+from jinbao_config.services import read_collector
 from tiny_influx import Answer, HandClock, TinyInflux, forwarding_to, said
 
 

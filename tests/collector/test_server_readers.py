@@ -28,7 +28,7 @@ from jinbao_collector.replica.reading import ServerReader
 from jinbao_collector.replica.victoria import Victoria
 from jinbao_collector.store import Flaw, Reader
 from jinbao_collector.store.embedded import EmbeddedReader
-from jinbao_config.services import ReplicaConfig
+from jinbao_config.replicas import ReplicaConfig
 from jinbao_reports.source import Recorded
 from tiny_influx import forwarding_to
 from two_days import EVER, Question, answers, collector, questions, two_days

@@ -22,7 +22,8 @@ from jinbao_collector.replica.forwarder import Forwarder
 from jinbao_collector.replica.progress import Progress
 from jinbao_collector.replica.server import Server
 from jinbao_collector.store.writing import held_for_writing
-from jinbao_config.services import ReplicaConfig, read_collector
+from jinbao_config.replicas import ReplicaConfig
+from jinbao_config.services import read_collector
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from jinbao_collector.replica.reading import ServerReader
 from jinbao_collector.replica.server import Token
 from jinbao_collector.replica.victoria import Victoria
 from jinbao_collector.store import StoreError
-from jinbao_config.services import ReplicaConfig
+from jinbao_config.replicas import ReplicaConfig
 
 TOKEN, TOKEN_FILE = "JINBAO_STORE_TOKEN", "JINBAO_STORE_TOKEN_FILE"
 _LIKE = "http://HOST:8428 (VictoriaMetrics) or http://HOST:8086?org=ORG&bucket=BUCKET (InfluxDB 2.x)"

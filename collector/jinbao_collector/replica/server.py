@@ -21,7 +21,7 @@ from influxdb_client.client.write_api import SYNCHRONOUS
 from influxdb_client.rest import ApiException
 
 from jinbao_collector.replica import BUCKET, BUSY, FORBIDDEN, REFUSED, TOKEN, TOO_LARGE, UNREACHABLE, ReplicaTrouble
-from jinbao_config.services import ReplicaConfig
+from jinbao_config.replicas import ReplicaConfig
 
 _TIMEOUT_MS = 30_000
 _MOST_TEXT = 300
