@@ -85,6 +85,7 @@ class UnsignedReader:
             )
         self._file, self._told = file, sha256()
         self._flaws: set[Flaw] = set()
+        self._first: dict[tuple[str, str], int] = {}
         with _naming(file):
             self._db = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=30)
             self._db.execute("BEGIN")
@@ -116,7 +117,8 @@ class UnsignedReader:
         self._told.update(repr((link, vantage, target, rows)).encode())
         found = _series(rows)
         if len(found):
-            self._flaws.add(Flaw("unsigned", link, target, int(found.at[0])))
+            first = int(found.at[0])
+            self._first[link, target] = min(first, self._first.get((link, target), first))
         self._flaws.update(Flaw("conflict", link, target, at) for at in found.conflicts)
         return found
 
@@ -132,7 +134,9 @@ class UnsignedReader:
         return {"unsigned": self._told.hexdigest()}
 
     def flaws(self) -> tuple[Flaw, ...]:
-        return tuple(sorted(self._flaws))
+        """Where the unsigned samples of each rung begin, as far as they were handed out; and contradictions."""
+        begun = {Flaw("unsigned", link, target, at) for (link, target), at in self._first.items()}
+        return tuple(sorted(self._flaws | begun))
 
 
 def _series(rows: Sequence[tuple[int, str, int, int, str]]) -> Series:

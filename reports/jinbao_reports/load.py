@@ -12,6 +12,7 @@ from jinbao_collector.home import Home
 from jinbao_collector.ledger import Ledger
 from jinbao_collector.manifest import Manifests
 from jinbao_collector.store import Flaw, Reader, open_store
+from jinbao_collector.unsigned import UnsignedReader
 from jinbao_config.contract import Contract, read_contract
 from jinbao_config.indicators import Indicators, read_indicators
 from jinbao_config.links import Links, read_links
@@ -35,6 +36,8 @@ class Asked:
     samples: Path | None = None
     intervals: Path | None = None
     store: Path | None = None
+    server: str | None = None
+    unsigned: bool = False
     events: Path | None = None
     ledgers: Sequence[Path] = ()
     as_of: str | None = None
@@ -78,7 +81,8 @@ class Gathered:
             judgement = judge(Declared(self.source, case.stated(), codes, case.as_of), case)
             return Answer(judgement, self.inputs, (), indicators=self.indicators)
         judgement = judge_samples(self.source, case)
-        return Answer(judgement, self.inputs, self.source.flaws(), self.manifest, self.indicators)
+        # Asked afterwards: of a server nothing has a digest but what it handed out.
+        return Answer(judgement, {**self.inputs, **self.source.inputs()}, self.source.flaws(), self.manifest, self.indicators)
 
 
 def answer(asked: Asked) -> Answer:
@@ -88,6 +92,8 @@ def answer(asked: Asked) -> Answer:
 
 def gather(asked: Asked) -> Gathered:
     """Raises as `answer` does."""
+    if asked.unsigned and asked.store is None:
+        raise BadInput("--unsigned: chooses what Telegraf wrote of a collector's data directory; give --store DIRECTORY")
     links = read_links(asked.links)
     case, inputs = _case(asked, links)
     wanted = None
@@ -98,8 +104,7 @@ def gather(asked: Asked) -> Gathered:
         spans, inputs["intervals"] = files.read_intervals(asked.intervals)
         _refuse_unknown_causes(asked.intervals, spans)
         return Gathered(case, inputs, spans, indicators=wanted)
-    source = _source(asked, links.value)
-    return Gathered(case, {**inputs, **source.inputs()}, source, _newest_manifest(asked.store, case), wanted)
+    return Gathered(case, inputs, _source(asked, links.value), _newest_manifest(asked, case), wanted)
 
 
 def _case(asked: Asked, links: Document[Links]) -> tuple[Case, dict[str, str]]:
@@ -151,10 +156,14 @@ def read_ledgers(store: Path | None, ledgers: Sequence[Path]) -> tuple[tuple[Ent
 
 
 def _source(asked: Asked, links: Links) -> Reader:
+    if asked.server is not None:
+        from jinbao_collector.replica.opening import open_address  # its client takes a third of a second to load
+
+        return open_address(asked.server)
     if asked.store is not None:
-        return open_store(asked.store)
+        return UnsignedReader(Home(asked.store).unsigned) if asked.unsigned else open_store(asked.store)
     if asked.samples is None:
-        raise BadInput("nothing to judge: give --samples FILE.csv, --intervals FILE.csv or --store DIRECTORY")
+        raise BadInput("nothing to judge: give --samples FILE.csv, --intervals FILE.csv or --store DIRECTORY|ADDRESS")
     recorded, digest = files.read_samples(asked.samples, links.interval)
     known = {link.code for link in links.link} | {"*"}
     unknown = tuple(
@@ -170,10 +179,11 @@ def _source(asked: Asked, links: Links) -> Reader:
     return Recorded(recorded, events, tuple(digests), (*files.flaws(recorded), *unknown))
 
 
-def _newest_manifest(store: Path | None, case: Case) -> dict[str, str] | None:
-    if store is None:
+def _newest_manifest(asked: Asked, case: Case) -> dict[str, str] | None:
+    """Of the store; none attests what nobody signed, or what a server says."""
+    if asked.store is None or asked.unsigned:
         return None
-    home = Home(store)
+    home = Home(asked.store)
     manifests = Manifests(home.manifests, home.journal, case.contract.value.zone)
     days = manifests.days()
     return {"day": days[-1], "hash": manifests.read(days[-1]).hash} if days else None

@@ -66,7 +66,7 @@ def test_a_point_has_every_number_of_its_sample(centre: Centre, server: TinyInfl
     post(centre, tower.batch(NOON, [tower.minute(NOON)[0], lost], [told]))
     with forwarding_to(centre.place.home.root, server.config()) as forwarder:
         assert copied(centre, forwarder) == 1
-    head = f"jinbao_sample,boot=bbbbbbbb,interval=10000,link={LINK},outcome="
+    head = f"jinbao_sample,boot=bbbbbbbb,clock=323587960,interval=10000,link={LINK},outcome="
     assert list(server.kept) == [
         head
         + "reply,target=core,vantage=township seq=161794080i,phase=137i,mono=-1617939800000000i,rtt=2000i 1617940800000137",

@@ -5,70 +5,22 @@ an operator: the suite makes a bucket of its own and takes it away) are set.
 """
 
 import datetime
-import os
-import secrets
 import zoneinfo
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from influxdb_client import InfluxDBClient
 
-from jinbao_collector.follower import Feed
-from jinbao_collector.home import Home
 from jinbao_collector.replica.compare import compare
-from jinbao_collector.replica.forwarding import step
-from jinbao_collector.replica.influx import Influx
 from jinbao_collector.replica.opening import BadAddress, open_address
 from jinbao_collector.replica.reading import ServerReader
-from jinbao_collector.replica.victoria import Victoria
 from jinbao_collector.store import Flaw, Reader
 from jinbao_collector.store.embedded import EmbeddedReader
-from jinbao_config.replicas import ReplicaConfig
 from jinbao_reports.source import Recorded
-from tiny_influx import forwarding_to
+from servers import SERVERS
 from two_days import EVER, Question, answers, collector, questions, two_days
-from victoria import flush, victoria
-
-INFLUX = {name: os.environ.get(f"JINBAO_INFLUX_{name}") for name in ("URL", "ORG", "TOKEN")}
-
-
-@dataclass(frozen=True)
-class Place:
-    """A server that is empty: how it is written to, made to show what was written, and read."""
-
-    config: ReplicaConfig
-    token: str
-    settle: Callable[[], None]
-    reader: Callable[[], ServerReader]
-
-
-@contextmanager
-def _victoria(folder: Path) -> Iterator[Place]:
-    with victoria(folder / "victoria") as address:
-        config = ReplicaConfig(name="copy", kind="victoriametrics", url=address)
-        yield Place(config, "", lambda: flush(address), lambda: ServerReader(Victoria(address)))
-
-
-@contextmanager
-def _influx(folder: Path) -> Iterator[Place]:
-    url, org, token = INFLUX["URL"], INFLUX["ORG"], INFLUX["TOKEN"]
-    if not (url and org and token):
-        pytest.skip(
-            "set JINBAO_INFLUX_URL, JINBAO_INFLUX_ORG and JINBAO_INFLUX_TOKEN to an InfluxDB 2.x that may be written to"
-        )
-    bucket = f"jinbao-test-{secrets.token_hex(4)}"
-    with InfluxDBClient(url, token=token, org=org) as client:
-        made = client.buckets_api().create_bucket(bucket_name=bucket, org=org)
-        try:
-            config = ReplicaConfig(name="copy", kind="influxdb", url=url, org=org, bucket=bucket, token_env="TOKEN")
-            yield Place(config, token, lambda: None, lambda: ServerReader(Influx(url, org, bucket, token)))
-        finally:
-            client.buckets_api().delete_bucket(made)
 
 
 @dataclass(frozen=True)
@@ -79,18 +31,15 @@ class Both:
     server: ServerReader
 
 
-@pytest.fixture(scope="module", params=[_victoria, _influx], ids=["victoriametrics", "influxdb"])
+@pytest.fixture(scope="module", params=SERVERS.values(), ids=SERVERS)
 def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     folder = tmp_path_factory.mktemp("both")
     ground = two_days(folder)
     order = list(range(len(ground.batches)))
     with request.param(folder) as place, collector(ground, order, {len(order): 1000}) as data:
         # Twice, as after a restart: what came twice is there once.
-        for name in ("copy", "again"):
-            with forwarding_to(data, replace(place.config, name=name), token=place.token) as forwarder:
-                while step(forwarder, Feed(Home(data).journal)):
-                    pass
-        place.settle()
+        place.fill(data)
+        place.fill(data, again=True)
         with EmbeddedReader(data) as embedded, place.reader() as server:
             yield Both(embedded, server)
 

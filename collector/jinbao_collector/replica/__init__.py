@@ -20,3 +20,8 @@ class ReplicaTrouble(CollectorError):
     def __init__(self, state: str, message: str, retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.state, self.retry_after_s = state, retry_after_s
+
+
+def is_address(text: str) -> bool:
+    """Whether this names a server rather than a folder."""
+    return text.startswith(("http://", "https://"))

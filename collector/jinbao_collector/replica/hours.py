@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jinbao_collector.replica.points import Tags
 from jinbao_collector.series import NONE, Ints, ints
 from jinbao_collector.stretches import Bools, Stretches
 
@@ -18,17 +19,15 @@ FIGURES = {
     "first": ("phase", "mono"),
     "last": ("phase", "mono"),
 }
-"""What is asked of which fields, by hour and by outcome, boot and interval."""
+"""What is asked of which fields, by hour and by tags."""
 
-Tags = tuple[str, str, int]
-"""(outcome, boot, interval): what tells the points of one rung apart."""
 _SLACK_US = 3000
 """Instants are cut to the millisecond, and in step by the clock that never steps means one millisecond less."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """Rows in order of hour, one for each outcome, boot and interval there is in it. `figures` are named "seq count" and so on;
+    """Rows in order of hour, one for each set of tags there is in it. `figures` are named "seq count" and so on;
     NONE where the server has nothing to add up."""
 
     hour: Ints

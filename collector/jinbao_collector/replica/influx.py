@@ -16,8 +16,8 @@ from influxdb_client.rest import ApiException
 
 from jinbao_agent.sample import Event
 from jinbao_collector.replica import BUCKET, FORBIDDEN, REFUSED, TOKEN, UNREACHABLE, ReplicaTrouble
-from jinbao_collector.replica.hours import FIGURES, Hours, Tags
-from jinbao_collector.replica.points import EVENT, SAMPLE, event_of, samples_of_points, tag, untag
+from jinbao_collector.replica.hours import FIGURES, Hours
+from jinbao_collector.replica.points import EVENT, SAMPLE, Tags, event_of, samples_of_points, tag, tags_of, untag
 from jinbao_collector.series import Ints, ints
 from jinbao_collector.store import SeriesKey
 from jinbao_collector.store.samples import Samples
@@ -26,6 +26,7 @@ _ALL = "1970-01-01T00:00:00Z", "2255-01-01T00:00:00Z"
 _STATES = {401: TOKEN, 403: FORBIDDEN, 404: BUCKET, 400: REFUSED}
 _TIMEOUT_MS = 600_000
 _DAYS_AT_ONCE = 8 * 86_400_000
+_COLUMNS = 'keep(columns: ["_time", "_value", "_field", "outcome", "boot", "interval", "clock"])'
 _DIALECT = Dialect(header=True, annotations=[], delimiter=",")
 
 Row = Mapping[str, str]
@@ -56,23 +57,24 @@ class Influx:
             parts.append(
                 f"data |> filter(fn: (r) => {these})"
                 f' |> aggregateWindow(every: 1h, fn: {figure}, createEmpty: false, timeSrc: "_start")'
-                f' |> keep(columns: ["_time", "_value", "_field", "outcome", "boot", "interval"]) |> yield(name: "{figure}")'
+                f" |> {_COLUMNS}"
+                f' |> yield(name: "{figure}")'
             )
         return Hours.of(self._figures("\n".join(parts)))
 
     def _figures(self, flux: str) -> Iterator[tuple[Tags, int, str, int]]:
         for row in self._rows(flux):
             hour = int(np.datetime64(row["_time"].removesuffix("Z"), "h").astype(np.int64))
-            yield _tags(row), hour, f"{row['_field']} {row['result']}", int(row["_value"])
+            yield tags_of(row), hour, f"{row['_field']} {row['result']}", int(row["_value"])
 
     def samples(self, key: SeriesKey, since_ms: int, until_ms: int) -> list[Samples]:
         found = []
         for begin in range(since_ms, until_ms, _DAYS_AT_ONCE):
             window = _instant(begin), _instant(min(begin + _DAYS_AT_ONCE, until_ms))
             flux = f"""{self._points(key, *window)}
-  |> keep(columns: ["_time", "_value", "_field", "outcome", "boot", "interval"])"""
+  |> keep(columns: ["_time", "_value", "_field", "outcome", "boot", "interval", "clock"])"""
             points: dict[Tags, dict[str, tuple[Ints, Ints]]] = {}
-            for (tags, field), rows in groupby(self._rows(flux), lambda row: (_tags(row), row["_field"])):
+            for (tags, field), rows in groupby(self._rows(flux), lambda row: (tags_of(row), row["_field"])):
                 points.setdefault(tags, {})[field] = _columns(list(rows))
             found += [samples_of_points(tags, fields) for tags, fields in points.items() if "seq" in fields]
         return found
@@ -123,10 +125,6 @@ def _tables(text: Any) -> Iterator[Row]:
 def _columns(rows: list[Row]) -> tuple[Ints, Ints]:
     stamps = np.array([row["_time"].removesuffix("Z") for row in rows], "datetime64[us]").astype(np.int64)
     return stamps, ints(int(row["_value"]) for row in rows)
-
-
-def _tags(row: Row) -> Tags:
-    return untag(row["outcome"]), untag(row.get("boot", "")), int(row["interval"])
 
 
 def _instant(at_ms: int) -> str:

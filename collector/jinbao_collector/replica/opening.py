@@ -26,10 +26,6 @@ class BadAddress(StoreError):
     exit_code = 2
 
 
-def is_address(text: str) -> bool:
-    return text.startswith(("http://", "https://"))
-
-
 def open_address(address: str, environment: Mapping[str, str] = os.environ) -> ServerReader:
     """Raises BadAddress or ReplicaTrouble; the reader raises ReplicaTrouble for whatever it is asked later."""
     config = _config(address, environment)

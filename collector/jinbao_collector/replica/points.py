@@ -28,22 +28,42 @@ _SPECIAL = re.compile(r"([, =])")
 INEXACT = "a number or time that no server keeps exactly"
 
 
+Tags = tuple[str, str, int, str]
+"""(outcome, boot, interval, clock): what tells the points of one rung apart."""
+
+
+def tags_of(tags: Mapping[str, str]) -> Tags:
+    """As a server names them; it keeps no empty ones."""
+    return untag(tags["outcome"]), untag(tags.get("boot", "")), int(tags["interval"]), tags.get("clock", "")
+
+
 def sample_lines(key: SeriesKey, samples: Samples) -> Iterator[tuple[bytes, bool]]:
     """Each sample's line, and whether a server can keep it exactly."""
-    link, vantage, target = key
-    shared = {"link": link, "target": target, "vantage": vantage}
+    heads, head = _heads(key, samples)
     sent, seq, phase, mono, fit = _numbers(samples)
-    codes = zip(samples.outcome.tolist(), samples.boot.tolist(), samples.interval.tolist(), strict=True)
-    columns = (column.tolist() for column in (sent, seq, phase, mono, samples.rtt, samples.mono, fit))
-    heads: dict[tuple[int, int, int], str] = {}
-    for code, (at, number, offset, clock, rtt, has_clock, keeps) in zip(codes, zip(*columns, strict=True), strict=True):
-        if code not in heads:
-            outcome, boot, interval = code
-            tags = {**shared, "outcome": samples.outcomes[outcome], "boot": samples.boots[boot], "interval": str(interval)}
-            heads[code] = _head(SAMPLE, tags)
+    columns = (column.tolist() for column in (head, sent, seq, phase, mono, samples.rtt, samples.mono, fit))
+    for code, at, number, offset, clock, rtt, has_clock, keeps in zip(*columns, strict=True):
         mono_field = f",mono={clock}i" if has_clock != NONE else ""
         rtt_field = f",rtt={rtt}i" if rtt != NONE else ""
         yield f"{heads[code]} seq={number}i,phase={offset}i{mono_field}{rtt_field} {at}".encode(), keeps
+
+
+def _heads(key: SeriesKey, samples: Samples) -> tuple[list[str], Ints]:
+    """The measurements with tags there are, and which one each sample has.
+
+    `clock` keeps apart what was stamped before and after the clock was set, for both may have the same time: the two clocks'
+    difference in half intervals, which stays as it is for as long as nobody sets one of them.
+    """
+    half_us = np.maximum(samples.interval, 1) * 500
+    clock = np.where(samples.mono == NONE, NONE, (samples.sent - samples.mono) // half_us)
+    codes = np.stack([samples.outcome, samples.boot, samples.interval, samples.mono == NONE, clock])
+    found, which = np.unique(codes, axis=1, return_inverse=True)
+    shared = dict(zip(("link", "vantage", "target"), key, strict=True))
+    heads = []
+    for outcome, boot, interval, unclocked, setting in found.T.tolist():
+        tags = {"outcome": samples.outcomes[outcome], "boot": samples.boots[boot], "interval": str(interval)}
+        heads.append(_head(SAMPLE, {**shared, **tags, "clock": "" if unclocked else str(setting)}))
+    return heads, which.reshape(-1)
 
 
 def event_line(event: Event) -> tuple[bytes, bool]:
@@ -99,9 +119,9 @@ def lines_of(measured: Iterable[tuple[SeriesKey, Iterable[Samples]]], events: It
         yield event_line(event)
 
 
-def samples_of_points(tags: tuple[str, str, int], fields: Mapping[str, tuple[Ints, Ints]]) -> Samples:
-    """Points that share outcome, boot and interval: of each field the times in order, in any one unit, and the values."""
-    outcome, boot, interval = tags
+def samples_of_points(tags: Tags, fields: Mapping[str, tuple[Ints, Ints]]) -> Samples:
+    """Points that share their tags: of each field the times in order, in any one unit, and the values."""
+    outcome, boot, interval, _ = tags
     stamps, first = np.unique(fields["seq"][0], return_index=True)
     seq = fields["seq"][1][first]
     phase, mono, rtt = (_beside(stamps, fields.get(name)) for name in ("phase", "mono", "rtt"))

@@ -13,8 +13,8 @@ import urllib3
 
 from jinbao_agent.sample import Event
 from jinbao_collector.replica import UNREACHABLE, ReplicaTrouble
-from jinbao_collector.replica.hours import FIELDS, FIGURES, HOUR_MS, Hours, Tags
-from jinbao_collector.replica.points import EVENT, SAMPLE, event_of, samples_of_points, tag, untag
+from jinbao_collector.replica.hours import FIELDS, FIGURES, HOUR_MS, Hours
+from jinbao_collector.replica.points import EVENT, SAMPLE, Tags, event_of, samples_of_points, tag, tags_of, untag
 from jinbao_collector.series import NONE, ints
 from jinbao_collector.store import SeriesKey
 from jinbao_collector.store.samples import Samples
@@ -51,7 +51,7 @@ class Victoria:
             points: dict[Tags, dict[str, Any]] = {}
             for metric, stamps, values in self._exported(_selector(key), begin, min(begin + _DAYS_AT_ONCE, until_ms)):
                 field = metric["__name__"].removeprefix(f"{SAMPLE}_")
-                points.setdefault(_tags(metric), {})[field] = ints(stamps), ints(map(int, values))
+                points.setdefault(tags_of(metric), {})[field] = ints(stamps), ints(map(int, values))
             found += [samples_of_points(tags, fields) for tags, fields in points.items() if "seq" in fields]
         return found
 
@@ -65,14 +65,14 @@ class Victoria:
     def _figures(self, key: SeriesKey) -> Iterator[tuple[Tags, int, str, int]]:
         # The first hour of 1970, where clocks begin that nobody has set, cannot be added up; so it counts as doubtful.
         for metric, _, _ in self._exported(_selector(key, "seq"), 0, HOUR_MS):
-            yield _tags(metric), 0, "seq count", NONE
+            yield tags_of(metric), 0, "seq count", NONE
         for since, until in self._extents(key):
             for figure, fields in FIGURES.items():
                 query = f"{figure}_over_time({_selector(key, *fields)}[1h]) keep_metric_names"
                 asked = {"query": query, "step": "1h", "nocache": "1"}
                 asked |= {"start": _seconds((since + 1) * HOUR_MS - 1), "end": _seconds((until + 1) * HOUR_MS - 1)}
                 for one in self._json("/api/v1/query_range", asked)["data"]["result"]:
-                    field, tags = one["metric"]["__name__"].removeprefix(f"{SAMPLE}_"), _tags(one["metric"])
+                    field, tags = one["metric"]["__name__"].removeprefix(f"{SAMPLE}_"), tags_of(one["metric"])
                     for at, value in one["values"]:
                         yield tags, round(at * 1000) // HOUR_MS, f"{field} {figure}", int(float(value))
 
@@ -116,10 +116,6 @@ def _selector(key: SeriesKey, *fields: str) -> str:
     named = "|".join(f"{SAMPLE}_{field}" for field in fields or FIELDS)
     link, vantage, target = (json.dumps(tag(name), ensure_ascii=False) for name in key)
     return f'{{__name__=~"{named}",link={link},vantage={vantage},target={target}}}'
-
-
-def _tags(metric: Mapping[str, str]) -> Tags:
-    return untag(metric["outcome"]), untag(metric.get("boot", "")), int(metric["interval"])
 
 
 def _seconds(at_ms: int) -> str:
