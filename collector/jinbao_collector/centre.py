@@ -29,6 +29,7 @@ from jinbao_collector.metrics import Metrics, gauge, of_agents, of_door
 from jinbao_collector.peers import Peers
 from jinbao_collector.place import DeclaredLinks, Place
 from jinbao_collector.replica.lag import Lag, lags, of_lags
+from jinbao_collector.stamps import Stamper
 from jinbao_collector.unsigned import UnsignedStore
 from jinbao_collector.volume import VolumeError
 
@@ -69,6 +70,7 @@ class Centre:
         self.peers = Peers(self.roster, self.authority, self.now_ms)
         self.configurations = Configurations(self.ledger, home.documents, self.roster, self.authority.signing, self.now_ms)
         self.manifests = Manifests(home.manifests, home.journal, self.place.zone)
+        self.stamper = Stamper(home, self.place.config.tsa, self.place.file.parent)
         self.metrics = Metrics()
         self.ring = RefusedRing(home.refused)
         opened.callback(self.ring.close)
@@ -110,11 +112,13 @@ class Centre:
             self.ledger.append(DECLARED, facts, self.now_ms())
 
     def make_due_manifests(self) -> None:
-        """Raises ConfigError, LedgerError, ManifestError or OSError; the days stay due."""
+        """And stamps the newest. Raises ConfigError, LedgerError, ManifestError or OSError; the days stay due."""
         with self._making:
             now = self.now_ms()
             if self.manifests.due(now):
                 self.manifests.make_due(now, context_of(self.place, self.ledger, self.roster), self.authority.signing)
+            if days := self.manifests.days():
+                self.stamper.stamp(days[-1], self.manifests.read(days[-1]))
 
     def troubles(self) -> list[str]:
         """Why it cannot take in batches just now; empty when it can."""

@@ -27,6 +27,15 @@ class Home:
     def manifests(self) -> Path:
         return self.root / "manifests"
 
+    def token(self, day: str) -> Path:
+        """The time stamp over a day's manifest, where there is one."""
+        return self.root / "tokens" / f"{day}.tsr"
+
+    @property
+    def issued(self) -> Path:
+        """A folder for each issued report."""
+        return self.root / "issued"
+
     @property
     def keys(self) -> Path:
         return self.root / "keys"

@@ -56,7 +56,10 @@ class Place:
     def declared(self) -> dict[str, Any]:
         """Digests of links, contracts and the collector's own configuration as the files are now. Raises ConfigError."""
         contracts = {name: self._digest("contracts", name) for name in self.config.contracts}
-        return {"links": self._digest("links", self.config.links), "contracts": contracts, "config": self.digest}
+        found = {"links": self._digest("links", self.config.links), "contracts": contracts, "config": self.digest}
+        if self.config.calendar is not None:
+            found["calendar"] = self._digest("calendar", self.config.calendar)
+        return found
 
     def _digest(self, key: str, name: str) -> str:
         try:

@@ -133,6 +133,20 @@ class Refusal:
     per_minute: int = key(whole(1), 600, doc="requests a minute from one key or address")
 
 
+def _http(value: object) -> str:
+    if isinstance(value, str) and value.startswith(("http://", "https://")) and len(value) > len("https://"):
+        return value
+    raise ValueError('expected an address such as "http://tsa.example.cn/tsr"')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tsa:
+    url: str = key(words(_http, "http://tsa.example.cn/tsr"), doc="where the time-stamp authority answers (RFC 3161)")
+    ca: str | None = key(
+        text, None, doc="its certificates in PEM, relative to this file; absent: only its answer's form is checked"
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectorConfig:
     schema: str = key(choice("jinbao.collector/1"), doc="the format of this file")
@@ -144,6 +158,8 @@ class CollectorConfig:
     timezone: str = key(text, "Asia/Shanghai", doc="where a manifest's day begins")
     links: str = key(text, "links.toml", doc="the links file, relative to this one; its digest goes into the manifest")
     contracts: tuple[str, ...] = key(list_of(text), ("contract.toml",), doc="the contract files, likewise")
+    calendar: str | None = key(text, None, doc="legal days of another edition than ours; its digest goes into the manifest")
+    tsa: Tsa | None = key(table(Tsa), None, doc="who time-stamps the daily manifests; absent: nobody")
     refuse: Refusal = key(table(Refusal), Refusal, doc="what is refused unread")
     replica: tuple[ReplicaConfig, ...] = key(tables(ReplicaConfig, "name"), (), doc="servers that get a copy of every sample")
 

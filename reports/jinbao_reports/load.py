@@ -9,7 +9,7 @@ from typing import Any
 from jinbao_agent.sample import Event
 from jinbao_collector.entry import Entry, read_entries
 from jinbao_collector.home import Home
-from jinbao_collector.ledger import Ledger
+from jinbao_collector.ledger import DEMONSTRATION, Ledger
 from jinbao_collector.manifest import Manifests
 from jinbao_collector.store import Flaw, Reader, open_store
 from jinbao_collector.unsigned import UnsignedReader
@@ -55,12 +55,18 @@ class Answer:
     flaws: tuple[Flaw, ...]
     manifest: dict[str, str] | None = None
     indicators: Indicators | None = None
+    demonstration: bool = False
 
     def statement(self) -> dict[str, Any]:
-        """With the newest daily manifest of the store, where there is one: what an outside anchor would attest."""
+        """With the newest daily manifest of the store, where there is one: what an outside anchor would attest.
+
+        `demonstration` stands in it, and is true, where the ledger says that nothing of this was measured.
+        """
         made = statement(self.judgement, self.inputs, self.flaws)
         if self.indicators is not None:
             made["indicators"] = scored(self.indicators, self.judgement)
+        if self.demonstration:
+            made["demonstration"] = True
         return made if self.manifest is None else {**made, "manifest": self.manifest}
 
 
@@ -73,6 +79,7 @@ class Gathered:
     source: Reader | tuple[files.StateSpan, ...]
     manifest: dict[str, str] | None = None
     indicators: Indicators | None = None
+    demonstration: bool = False
 
     def answer(self, case: Case | None = None) -> Answer:
         case = self.case if case is None else case
@@ -82,7 +89,8 @@ class Gathered:
             return Answer(judgement, self.inputs, (), indicators=self.indicators)
         judgement = judge_samples(self.source, case)
         # Asked afterwards: of a server nothing has a digest but what it handed out.
-        return Answer(judgement, {**self.inputs, **self.source.inputs()}, self.source.flaws(), self.manifest, self.indicators)
+        inputs = {**self.inputs, **self.source.inputs()}
+        return Answer(judgement, inputs, self.source.flaws(), self.manifest, self.indicators, self.demonstration)
 
 
 def answer(asked: Asked) -> Answer:
@@ -104,7 +112,8 @@ def gather(asked: Asked) -> Gathered:
         spans, inputs["intervals"] = files.read_intervals(asked.intervals)
         _refuse_unknown_causes(asked.intervals, spans)
         return Gathered(case, inputs, spans, indicators=wanted)
-    return Gathered(case, inputs, _source(asked, links.value), _newest_manifest(asked, case), wanted)
+    manifest, demonstration = _newest_manifest(asked, case), _is_demonstration(asked.store)
+    return Gathered(case, inputs, _source(asked, links.value), manifest, wanted, demonstration)
 
 
 def _case(asked: Asked, links: Document[Links]) -> tuple[Case, dict[str, str]]:
@@ -187,6 +196,14 @@ def _newest_manifest(asked: Asked, case: Case) -> dict[str, str] | None:
     manifests = Manifests(home.manifests, home.journal, case.contract.value.zone)
     days = manifests.days()
     return {"day": days[-1], "hash": manifests.read(days[-1]).hash} if days else None
+
+
+def _is_demonstration(store: Path | None) -> bool:
+    """Said by a row of the ledger, so that it cannot be taken away."""
+    if store is None:
+        return False
+    with Ledger(Home(store).ledger) as ledger:
+        return bool(ledger.rows(DEMONSTRATION))
 
 
 def _refuse_unknown_causes(file: Path, spans: Sequence[files.StateSpan]) -> None:
