@@ -70,7 +70,7 @@ def _parser(lang: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="jinbao-collector", description=says("about"), parents=shared())
     parser.add_argument("--config", type=Path, default=Path("collector.toml"), help=says("config"))
     parser.set_defaults(json=False, lang=lang)
-    metavar = "init|serve|invite|revoke|configure|ledger|agents|manifest|seal|export|replica|telegraf"
+    metavar = "init|serve|invite|revoke|configure|ledger|agents|silences|manifest|seal|export|replica|telegraf"
     commands = parser.add_subparsers(required=True, metavar=metavar)
 
     def command(within: Any, name: str, function: str, text: str = "") -> argparse.ArgumentParser:
@@ -94,6 +94,9 @@ def _parser(lang: str) -> argparse.ArgumentParser:
     for name, example in (("wait", "4s"), ("batch", "60s"), ("every", "15s")):
         configure.add_argument(f"--{name}", metavar=example, help=says(name))
     command(commands, "agents", "agents")
+    gaps = command(commands, "silences", "silences")
+    gaps.add_argument("--agent", required=True, help=says("agent"))
+    gaps.add_argument("--days", type=int, default=7, help=says("days"))
     manifest = command(commands, "manifest", "manifest")
     of_day = manifest.add_mutually_exclusive_group()
     of_day.add_argument("--verify", action="store_true", help=says("verify"))

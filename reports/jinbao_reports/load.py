@@ -18,10 +18,12 @@ from jinbao_config.indicators import Indicators, read_indicators
 from jinbao_config.links import Links, read_links
 from jinbao_config.shape import Document
 from jinbao_reports import files
+from jinbao_reports.breakdown import breakdown
 from jinbao_reports.declared import Declared, is_cause
 from jinbao_reports.indicators import scored
 from jinbao_reports.judge import Case, Judgement, contract_in_force, judge, judge_samples
 from jinbao_reports.legal_days import LegalDays, read_legal_days, shipped
+from jinbao_reports.office.word import OfficeWord, read_word
 from jinbao_reports.source import BadInput, Recorded
 from jinbao_reports.statement import statement
 
@@ -44,6 +46,8 @@ class Asked:
     profile: str | None = None
     calendar: Path | None = None
     indicators: Path | None = None
+    office: Path | None = None
+    census: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,8 @@ class Answer:
     inputs: dict[str, str]
     flaws: tuple[Flaw, ...]
     manifest: dict[str, str] | None = None
-    indicators: Indicators | None = None
+    indicators: Document[Indicators] | None = None
+    office: OfficeWord | None = None
     demonstration: bool = False
 
     def statement(self) -> dict[str, Any]:
@@ -63,11 +68,16 @@ class Answer:
         `demonstration` stands in it, and is true, where the ledger says that nothing of this was measured.
         """
         made = statement(self.judgement, self.inputs, self.flaws)
+        for link, judged in zip(made["links"], self.judgement.links, strict=True):
+            link.update(breakdown(judged, self.judgement))
         if self.indicators is not None:
-            made["indicators"] = scored(self.indicators, self.judgement)
+            made["indicators"] = scored(self.indicators.value, self.judgement)
+            made["indicator_placeholders"] = list(self.indicators.placeholders)
         if self.demonstration:
             made["demonstration"] = True
-        return made if self.manifest is None else {**made, "manifest": self.manifest}
+        if self.manifest is not None:
+            made["manifest"] = self.manifest
+        return made if self.office is None else self.office.adds_to(made)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +88,8 @@ class Gathered:
     inputs: dict[str, str]
     source: Reader | tuple[files.StateSpan, ...]
     manifest: dict[str, str] | None = None
-    indicators: Indicators | None = None
+    indicators: Document[Indicators] | None = None
+    office: OfficeWord | None = None
     demonstration: bool = False
 
     def answer(self, case: Case | None = None) -> Answer:
@@ -86,11 +97,11 @@ class Gathered:
         if isinstance(self.source, tuple):
             codes = tuple(link.code for link in case.in_force())
             judgement = judge(Declared(self.source, case.stated(), codes, case.as_of), case)
-            return Answer(judgement, self.inputs, (), indicators=self.indicators)
+            return Answer(judgement, self.inputs, (), indicators=self.indicators, office=self.office)
         judgement = judge_samples(self.source, case)
+        more = self.manifest, self.indicators, self.office, self.demonstration
         # Asked afterwards: of a server nothing has a digest but what it handed out.
-        inputs = {**self.inputs, **self.source.inputs()}
-        return Answer(judgement, inputs, self.source.flaws(), self.manifest, self.indicators, self.demonstration)
+        return Answer(judgement, {**self.inputs, **self.source.inputs()}, self.source.flaws(), *more)
 
 
 def answer(asked: Asked) -> Answer:
@@ -106,14 +117,16 @@ def gather(asked: Asked) -> Gathered:
     case, inputs = _case(asked, links)
     wanted = None
     if asked.indicators is not None:
-        document = read_indicators(asked.indicators)
-        wanted, inputs["indicators"] = document.value, document.sha256
+        wanted = read_indicators(asked.indicators)
+        inputs["indicators"] = wanted.sha256
+    office = read_word(asked.office, asked.census, links.value)
+    inputs |= office.inputs if office else {}
     if asked.intervals is not None:
         spans, inputs["intervals"] = files.read_intervals(asked.intervals)
         _refuse_unknown_causes(asked.intervals, spans)
-        return Gathered(case, inputs, spans, indicators=wanted)
+        return Gathered(case, inputs, spans, indicators=wanted, office=office)
     manifest, demonstration = _newest_manifest(asked, case), _is_demonstration(asked.store)
-    return Gathered(case, inputs, _source(asked, links.value), manifest, wanted, demonstration)
+    return Gathered(case, inputs, _source(asked, links.value), manifest, wanted, office, demonstration)
 
 
 def _case(asked: Asked, links: Document[Links]) -> tuple[Case, dict[str, str]]:
