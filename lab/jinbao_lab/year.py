@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -54,7 +54,8 @@ class Order:
 
     @classmethod
     def of_year(cls, out: Path, year: int, seed: int) -> "Order":
-        return cls(out, seed, date(year, 1, 1), date(year, 12, 1), date(year + 1, 1, 1))
+        """Its last month is signed, and two days before it: what a month looks back on must be proven too."""
+        return cls(out, seed, date(year, 1, 1), date(year, 11, 29), date(year + 1, 1, 1))
 
     @property
     def span(self) -> tuple[int, int]:
@@ -182,15 +183,18 @@ def _tell(order: Order, found: Comparison, show: Show) -> None:
         f"{found.faults} faults were made, {found.right} judged rightly; the truth is in {order.out / 'truth.json'}",
     )
     show.step("接下来可以运行（均为演示数据）", "what to run next (all of it is demonstration data)")
-    for command in _commands(order):
+    for command in commands(order):
         show.tell(command)
 
 
-def _commands(order: Order) -> Iterator[str]:
+def commands(order: Order) -> Iterator[str]:
     """Each can be typed as it stands."""
     files = [("--store", "data"), ("--links", "links.toml"), ("--contract", "contract.toml")]
     declared = [word for option, name in files for word in (option, str((order.out / name).absolute()))]
-    whole, month = _asked(order, Place.of(read_collector(order.out / "collector.toml"))).period, str(order.signed)[:7]
+    whole, month = (
+        _asked(order, Place.of(read_collector(order.out / "collector.toml"))).period,
+        str(order.end - timedelta(days=1))[:7],
+    )
     package = str((order.out / "evidence.zip").absolute())
     yield typed("jinbao-report", "compute", *declared, "--period", whole)
     yield typed("jinbao-report", "month", *declared, "--period", month, "--out", str(order.out.absolute()))
