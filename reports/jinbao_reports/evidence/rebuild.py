@@ -11,9 +11,6 @@ from dataclasses import replace
 from itertools import groupby, islice
 from pathlib import Path
 
-from jinbao_collector.store.sealer import Sealer
-from jinbao_collector.store.writing import StoreWriting
-
 from jinbao_agent.wire import GENESIS, Batch, Signed, WireError
 from jinbao_collector import follower
 from jinbao_collector.agents import Roster, read_roster
@@ -21,6 +18,8 @@ from jinbao_collector.arrival import examine
 from jinbao_collector.chains import CLOCK_SUSPECT, OUT_OF_SCOPE, SCHEMA_UNKNOWN
 from jinbao_collector.home import Home
 from jinbao_collector.ledger import ENROLMENT, REVOCATION, Ledger, LedgerText
+from jinbao_collector.store.sealer import Sealer
+from jinbao_collector.store.writing import StoreWriting
 from jinbao_collector.volume import Volume
 from jinbao_reports.evidence.selection import verdicts_of
 from jinbao_reports.evidence.verify.rows import Row, inflate
