@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from jinbao_collector.centre import Centre, Place, create
+from jinbao_collector.centre import Centre, create
 from jinbao_collector.ledger import DEMONSTRATION
+from jinbao_collector.place import Place
 from jinbao_collector.store import SeriesKey, sealing
 from jinbao_collector.store.file import HOURS
 from jinbao_collector.store.samples import distinct
