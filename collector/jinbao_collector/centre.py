@@ -27,6 +27,8 @@ from jinbao_collector.journal import Journal
 from jinbao_collector.ledger import DECLARED, Ledger
 from jinbao_collector.manifest import Context, Manifests
 from jinbao_collector.metrics import Metrics, gauge, of_agents, of_followers
+from jinbao_collector.repair import floor
+from jinbao_collector.retention import check_beginning
 from jinbao_collector.store.reading import sealed_to
 from jinbao_config.services import CollectorConfig
 from jinbao_config.shape import ConfigError, Document
@@ -112,6 +114,7 @@ class Centre:
         opened.callback(os.close, _hold(home.lock))
         self.ledger = opened.enter_context(Ledger(home.ledger))
         self.ledger.verify()
+        check_beginning(home, self.ledger)
         self.roster = LiveRoster(self.ledger)
         self.declare()
         self.enrolment = Enrolment(self.ledger, self.authority)
@@ -119,7 +122,7 @@ class Centre:
         self.metrics = Metrics()
         self.ring = RefusedRing(home.refused)
         opened.callback(self.ring.close)
-        self.journal = Journal(home.journal, self.authority.signing, self.roster, self.place.zone)
+        self.journal = Journal(home.journal, self.authority.signing, self.roster, self.place.zone, floor(self.ledger))
         opened.callback(self.journal.close)
         self.intake = Intake(
             self.journal,
@@ -201,6 +204,16 @@ def create(place: Place, now_ms: int) -> Authority:
     Ledger.create(home.ledger).close()
     Journal.create(home.journal, zone, now_ms)
     return authority
+
+
+@contextlib.contextmanager
+def serving_held(home: Home) -> Iterator[None]:
+    """Nobody serves this directory meanwhile. Raises AlreadyServing."""
+    handle = _hold(home.lock)
+    try:
+        yield
+    finally:
+        os.close(handle)
 
 
 def _hold(file: Path) -> int:

@@ -2,6 +2,7 @@
 
 import argparse
 import datetime
+import importlib
 import sqlite3
 import sys
 import time
@@ -13,6 +14,9 @@ from jinbao_collector import CollectorError
 from jinbao_collector.texts import Output, speak
 from jinbao_config.shape import ConfigError
 
+_METAVAR = "init|serve|invite|revoke|ledger|agents|manifest|seal|export|backup|restore|verify|keep|repair"
+_COMMANDS, _UPKEEP = "jinbao_collector.commands", "jinbao_collector.upkeep"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
@@ -20,9 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out = Output(options.lang, options.json)
     try:
         # Imported here, so that a part that is not installed is named in a sentence.
-        from jinbao_collector import commands
-
-        command: Callable[..., int] = getattr(commands, options.command)
+        command: Callable[..., int] = getattr(importlib.import_module(options.module), options.command)
         return command(options, out, lambda: time.time_ns() // 1_000_000)
     except ModuleNotFoundError as missing:
         extra = "export" if (missing.name or "").startswith("pyarrow") else "collector"
@@ -69,11 +71,11 @@ def _parser(lang: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="jinbao-collector", description=says("about"), parents=shared())
     parser.add_argument("--config", type=Path, default=Path("collector.toml"), help=says("config"))
     parser.set_defaults(json=False, lang=lang)
-    commands = parser.add_subparsers(required=True, metavar="init|serve|invite|revoke|ledger|agents|manifest|seal|export")
+    commands = parser.add_subparsers(required=True, metavar=_METAVAR)
 
-    def command(within: Any, name: str, function: str) -> argparse.ArgumentParser:
+    def command(within: Any, name: str, function: str, module: str = _COMMANDS) -> argparse.ArgumentParser:
         added: argparse.ArgumentParser = within.add_parser(name, help=says(name), description=says(name), parents=shared())
-        added.set_defaults(command=function)
+        added.set_defaults(command=function, module=module)
         return added
 
     command(commands, "init", "init")
@@ -87,7 +89,7 @@ def _parser(lang: str) -> argparse.ArgumentParser:
     command(commands, "agents", "agents")
     manifest = command(commands, "manifest", "manifest")
     of_day = manifest.add_mutually_exclusive_group()
-    of_day.add_argument("--verify", action="store_true", help=says("verify"))
+    of_day.add_argument("--verify", action="store_true", help=says("verify_manifests"))
     of_day.add_argument("day", nargs="?", metavar="DAY", type=day, help=says("day"))
     seal = command(commands, "seal", "seal")
     seal.add_argument("--rebuild", action="store_true", help=says("rebuild"))
@@ -109,6 +111,13 @@ def _parser(lang: str) -> argparse.ArgumentParser:
     approve = command(deeds, "approve", "ledger_approve")
     approve.add_argument("entry", metavar="ID", help=says("entry"))
     approve.add_argument("--by", required=True, metavar="NAME", help=says("by"))
+    command(commands, "backup", "backup", _UPKEEP).add_argument("folder", type=Path, metavar="DIR", help=says("backup_into"))
+    command(commands, "restore", "restore", _UPKEEP).add_argument("folder", type=Path, metavar="DIR", help=says("backup_of"))
+    verify = command(commands, "verify", "verify", _UPKEEP)
+    verify.add_argument("folder", type=Path, nargs="?", metavar="DIR", help=says("verify_what"))
+    command(commands, "keep", "keep", _UPKEEP).add_argument("--dry-run", action="store_true", help=says("dry_run"))
+    repair = command(commands, "repair", "repair", _UPKEEP)
+    repair.add_argument("--from", dest="source", type=Path, metavar="DIR", help=says("repair_from"))
     return parser
 
 

@@ -32,6 +32,11 @@ class Home:
         return self.root / "keys"
 
     @property
+    def quarantine(self) -> Path:
+        """Damaged files, as they were found."""
+        return self.root / "quarantine"
+
+    @property
     def refused(self) -> Path:
         return self.root / "refused.ring"
 
@@ -44,6 +49,11 @@ class Home:
     def sealing(self) -> Path:
         """Held by whoever seals, while it does."""
         return self.root / "sealing.lock"
+
+    @property
+    def keeping(self) -> Path:
+        """Held by whoever copies, packs, removes or repairs months, while it does."""
+        return self.root / "keeping.lock"
 
     @property
     def lock(self) -> Path:

@@ -21,6 +21,7 @@ from jinbao_collector.entry import Entry
 ENTRY, APPROVAL = "entry", "approval"
 INVITATION, ENROLMENT, REVOCATION = "invitation", "enrolment", "revocation"
 DECLARED = "declared"
+REMOVAL, RESTORED, REPAIRED = "removal", "restored", "repaired"
 
 _SCHEMA = """
 CREATE TABLE ledger (

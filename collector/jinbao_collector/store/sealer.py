@@ -44,8 +44,10 @@ class Sealer:
         """Raises StoreError, LedgerError, or sqlite3.Error where the disk is full; then nothing has changed."""
         measured, events = taken_apart(rows, self._roster())
         with self._store.transaction():
-            if rows[0].position != self._store.cursor + 1:
-                raise StoreError(f"{self._store.file}: reaches to row {self._store.cursor}, not to before {rows[0].position}")
+            if rows[0].position <= self._store.cursor:
+                raise StoreError(
+                    f"{self._store.file}: reaches to row {self._store.cursor} already, not to before {rows[0].position}"
+                )
             hashes = [(row.position, sha256(row.head)) for row in rows]
             # A month's digest begins anew behind the row that closed the month before.
             begun = max((place + 1 for place, row in enumerate(rows) if not row.agent), default=0)

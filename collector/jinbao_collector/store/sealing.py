@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from jinbao_agent.wire import GENESIS
 from jinbao_collector import CollectorError
 from jinbao_collector.agents import LiveRoster, Member
 from jinbao_collector.follower import Feed, advance
@@ -60,6 +61,11 @@ def opened(home: Home, *, anew: bool = False) -> Iterator[tuple[Sealer, StoreWri
         if anew:
             with store.transaction():
                 store.clear()
+        begun, hashed = feed.beginning()
+        if store.cursor < begun:
+            # What was removed from the journal is not waited for.
+            with store.transaction():
+                store.move(begun, hashed, GENESIS, 0)
         yield Sealer(store, LiveRoster(ledger)), store, feed
 
 
