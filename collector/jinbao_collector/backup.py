@@ -58,10 +58,6 @@ Told = Callable[[int, int], None]
 """How many of how many files are done."""
 
 
-def is_backup(folder: Path) -> bool:
-    return (folder / _LIST).exists()
-
-
 def back_up(home: Home, public: VerifyKey, target: Path, now_ms: int, told: Told) -> Backup:
     """Into a new or empty folder; whole only when its list is there, which is written last.
 

@@ -161,6 +161,10 @@ class Centre:
             if self.manifests.due(now):
                 self.manifests.make_due(now, context_of(self.place, self.ledger, self.roster), self.authority.signing)
 
+    def day(self, at_ms: int) -> str:
+        """The local day, as its manifest is named."""
+        return datetime.datetime.fromtimestamp(at_ms / 1000, self.place.zone).date().isoformat()
+
     def troubles(self) -> list[str]:
         """Why it cannot take in batches just now; empty when it can."""
         found = [self.journal.failure] if self.journal.failure else []

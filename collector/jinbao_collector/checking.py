@@ -73,7 +73,7 @@ def _journal(home: Home, roster: Roster, public: VerifyKey, lost: set[tuple[int,
 def _pages(volume: Volume) -> Iterator[str]:
     for (found,) in volume.db.execute("PRAGMA integrity_check(1)"):
         if found != "ok":
-            yield f"{volume.file}: is damaged: {found}; stop the service and run `{REPAIR}`"
+            yield f"{volume.file}: is damaged: {' '.join(found.split())}; stop the service and run `{REPAIR}`"
 
 
 def _rows(volume: Volume, roster: Roster, public: VerifyKey, lost: set[tuple[int, int]], told: Told) -> Iterator[str]:

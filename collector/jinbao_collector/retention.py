@@ -82,9 +82,9 @@ def _closed(directory: Path) -> Iterator[Month]:
             if (closing_row := volume.closed) is None:
                 return
             fields = closing_row.fields()
-            (arrived,) = volume.db.execute("SELECT arrived_ms FROM batch WHERE position = ?", (volume.last,)).fetchone()
-            # Nothing is measured after it arrived, whatever a wrong clock says.
-            newest = arrived if fields["newest_ms"] is None else min(fields["newest_ms"], arrived)
+            (arrived,) = volume.db.execute("SELECT max(arrived_ms) FROM batch WHERE position < ?", (volume.last,)).fetchone()
+            # Nothing is measured after it arrived, whatever a wrong clock says. A month without any batch has nothing to keep.
+            newest = 0 if arrived is None or fields["newest_ms"] is None else min(fields["newest_ms"], arrived)
             yield Month(file, volume.first, volume.last, closing_row.hash, fields["digest"], newest)
 
 

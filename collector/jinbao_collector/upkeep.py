@@ -7,7 +7,7 @@ from collections.abc import Callable
 from jinbao_agent.keys import VerifyKey
 from jinbao_collector.agents import LiveRoster
 from jinbao_collector.authority import Authority
-from jinbao_collector.backup import BackupBroken, Told, back_up, changed_files, held, is_backup, read_backup
+from jinbao_collector.backup import BackupBroken, Told, back_up, changed_files, held, read_backup
 from jinbao_collector.backup import restore as restore_into
 from jinbao_collector.centre import Place, serving_held
 from jinbao_collector.checking import problems
@@ -47,7 +47,7 @@ def restore(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
 def verify(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
     home = _place(options).home if options.folder is None else Home(options.folder)
     found, public = [], None
-    if options.folder is not None and (is_backup(options.folder) or not home.ledger.exists()):
+    if options.folder is not None and not home.keys.exists():
         made = read_backup(options.folder)
         public = made.public
         found = [f"{made.folder / name}: is not the file that was backed up" for name in changed_files(made)]

@@ -225,7 +225,7 @@ def check_quickly(db: sqlite3.Connection, file: Path) -> None:
         return
     problems = [problem for (problem,) in db.execute("PRAGMA quick_check(1)") if problem != "ok"]
     if problems:
-        raise VolumeError(f"{file}: is damaged: {problems[0]}; stop the service and run `{REPAIR}`")
+        raise VolumeError(f"{file}: is damaged: {' '.join(problems[0].split())}; stop the service and run `{REPAIR}`")
 
 
 def _is_closed(db: sqlite3.Connection) -> bool:

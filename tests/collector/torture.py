@@ -20,11 +20,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from collecting import TestClock, centre_in, enrol_document, post
+from collecting import TestClock, centre_in, enrol_document, post, told
 from jinbao_agent.wire import pack
 from jinbao_collector.centre import Place
 from jinbao_collector.cli import main as collector
-from jinbao_collector.store import Reader, open_store
+from jinbao_collector.store import open_store
 from jinbao_collector.store.journal_reader import JournalReader
 from jinbao_collector.volume import month_files
 from jinbao_config.services import read_collector
@@ -35,7 +35,6 @@ from served import COMMAND, Load, Served, children_of, config_in, serving, under
 DISK_MB = 800
 PATIENCE_S = 30
 AGENTS = 4
-EVER = 0, 2**60
 # The same service, but for the one word that makes an acknowledgement mean anything.
 CARELESS = (
     sys.executable,
@@ -90,6 +89,14 @@ class Trial:
             if not select.select([follower], [], [], PATIENCE_S)[0]:
                 raise SystemExit("a follower outlived its service")
             os.close(follower)
+
+    def cut(self, served: Served) -> None:
+        """A machine without power sends nothing any more, so the service halts first: the kernel may call a sync a success
+        that is under way while the file system is shut down."""
+        served.process.send_signal(signal.SIGSTOP)
+        await_true(lambda: states(served.process.pid) <= {"T", "D"}, "the service does not halt")
+        self.disk.lose_writes()
+        self.kill(served)
 
     def cycle(self) -> None:
         """Off and on again; only what the disk was made to keep is there."""
@@ -146,24 +153,13 @@ class Trial:
                 raise SystemExit("it is not as if nothing had happened")
 
 
-def told(reader: Reader) -> dict[object, list[tuple[int, ...]]]:
-    """Everything a reader says of samples."""
-    found: dict[object, list[tuple[int, ...]]] = {}
-    for key in sorted(reader.names()):
-        series = reader.series(*key, *EVER)
-        columns = (series.at, series.outcome, series.rtt, series.boot, series.seq, series.mono)
-        found[key] = list(zip(*(column.tolist() for column in columns), strict=True))
-    return found
-
-
 def cuts(trial: Trial, count: int) -> None:
     """The power goes in the middle of the load, with somebody sealing beside it."""
     for _ in range(count):
         with trial.serving() as served, trial.start("seal", "--rebuild") as sealer:
             with under_load(served, trial.loads, breaks=True):
                 time.sleep(random.uniform(0, 0.6))
-                trial.disk.lose_writes()
-            trial.kill(served)
+                trial.cut(served)
             sealer.kill()
         trial.cycle()
         trial.audit()
@@ -268,6 +264,11 @@ DEEDS: dict[str, Callable[[Trial, int], None]] = {
     "stays": stays,
     "tears": tears,
 }
+
+
+def states(pid: int) -> set[str]:
+    """Of a process's threads, as the kernel abbreviates them."""
+    return {file.read_text().rpartition(")")[2].split()[0] for file in Path(f"/proc/{pid}/task").glob("*/stat")}
 
 
 def await_true(question: Callable[[], bool], problem: str) -> None:
