@@ -1,39 +1,27 @@
 """`jinbao-agent check`: what keeps this agent from measuring or from being heard, each with its remedy."""
 
+import asyncio
 import ipaddress
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
+from jinbao_agent.check_peer import examine_peer
 from jinbao_agent.clock import Clock, clock_quality
+from jinbao_agent.configuration import Plan, Refusal, Shelf
+from jinbao_agent.finding import ENVIRONMENT, NOTE, OK, PROBLEM, Finding, Say
 from jinbao_agent.https import Https, Unreachable
 from jinbao_agent.identity import Home
 from jinbao_agent.keys import SigningKey
 from jinbao_agent.ladder import Rung
+from jinbao_agent.mains import Reading, read_mains
 from jinbao_agent.probes import IcmpRights, icmp_rights
 from jinbao_agent.status import Status, read_status
-from jinbao_config.services import AgentConfig
+from jinbao_config.links import Links
+from jinbao_config.services import AgentConfig, Mains
 
-Say = Callable[[str, str], str]  # (Chinese, English) -> the reader's language
-
-OK, NOTE, PROBLEM, ENVIRONMENT = "ok", "note", "problem", "environment"
-_MARK = {OK: "✓", NOTE: "·", PROBLEM: "✗", ENVIRONMENT: "✗"}
 _WORST_CLOCK_US = 1_000_000
 _MANY_WAITING = 10  # minutes of batches: more means that the centre does not take them
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """`level`: ok, note (nothing to do), problem (bad news), environment (the machine does not let the agent work)."""
-
-    name: str
-    level: str
-    text: str
-    remedy: str = ""
-
-    def lines(self) -> str:
-        return f"{_MARK[self.level]} {self.text}" + (f"\n  → {self.remedy}" if self.remedy else "")
 
 
 def exit_code(findings: Sequence[Finding]) -> int:
@@ -42,11 +30,15 @@ def exit_code(findings: Sequence[Finding]) -> int:
     return 3 if ENVIRONMENT in levels else 1 if PROBLEM in levels else 0
 
 
-def examine(config: AgentConfig, rungs: Sequence[Rung], home: Home, clock: Clock, say: Say) -> Iterator[Finding]:
-    """Everything, in the order in which it would be mended."""
+def examine(plan: Plan, home: Home, clock: Clock, say: Say, *, configurable: bool) -> Iterator[Finding]:
+    """Everything, in the order in which it would be mended. `configurable`: whether the centre may configure this agent."""
+    config, links, rungs = plan.config, plan.links, plan.rungs
     yield Finding("config", OK, say(f"配置可读，共 {len(rungs)} 个探测点", f"configuration reads, {len(rungs)} rungs"))
+    if configurable:
+        yield _centres_configuration(plan, Shelf(home).refusal(), say)
     yield from _rights(rungs, icmp_rights(), say)
     yield _clock(say)
+    yield from _mains(config, links, say)
     folder = _folder(config, home, say)
     yield folder
     if folder.level == ENVIRONMENT:
@@ -62,6 +54,30 @@ def examine(config: AgentConfig, rungs: Sequence[Rung], home: Home, clock: Clock
     yield enrolment
     if enrolment.level == OK:
         yield _collector(config, home, status, say)
+        yield from examine_peer(config, links, rungs, home, status.running, say)
+
+
+def _centres_configuration(plan: Plan, refusal: Refusal | None, say: Say) -> Finding:
+    """Which one holds, and which one was refused."""
+    if refusal is not None and refusal.version > plan.version:
+        return Finding(
+            "central",
+            PROBLEM,
+            say(
+                f"未采用中心的第 {refusal.version} 版配置：{refusal.why}",
+                f"configuration {refusal.version} of the centre was refused: {refusal.why}",
+            ),
+            say(
+                "请中心改正后重新下发（jinbao-collector configure）；若确属本机允许范围过窄，由本机管理员修改 allow.toml",
+                "have the centre issue a right one (jinbao-collector configure); or, if this machine's bounds are too narrow,"
+                " widen allow.toml here",
+            ),
+        )
+    if not plan.version:
+        return Finding("central", OK, say("按本机文件探测", "this machine's own files hold"))
+    trial = say("（试运行）", " (on trial)") if plan.on_trial else ""
+    text = say(f"按中心第 {plan.version} 版配置探测", f"configuration {plan.version} of the centre holds")
+    return Finding("central", OK, text + trial)
 
 
 def _rights(rungs: Sequence[Rung], rights: IcmpRights, say: Say) -> Iterator[Finding]:
@@ -79,8 +95,8 @@ def _rights(rungs: Sequence[Rung], rights: IcmpRights, say: Say) -> Iterator[Fin
             ENVIRONMENT,
             say(f"无权发送 IPv{family} 探测（{reasons}）", f"may not send IPv{family} echo requests ({reasons})"),
             say(
-                "以 root 或带 CAP_NET_RAW 权限执行 jinbao-agent run，或设置 sysctl net.ipv4.ping_group_range",
-                "run jinbao-agent run as root or with CAP_NET_RAW, or set sysctl net.ipv4.ping_group_range",
+                "用 jinbao-agent install 写入服务（自带 CAP_NET_RAW 权限），或设置 sysctl net.ipv4.ping_group_range",
+                "install the service (jinbao-agent install), which has CAP_NET_RAW, or set sysctl net.ipv4.ping_group_range",
             ),
         )
 
@@ -100,6 +116,47 @@ def _clock(say: Say) -> Finding:
             "启用 chrony 或 systemd-timesyncd，并指定可达的时间服务器；同步前的样本会在中心按时钟校正",
             "enable chrony or systemd-timesyncd with a time server in reach; the centre re-stamps what was measured before",
         ),
+    )
+
+
+def _mains(config: AgentConfig, links: Links, say: Say) -> Iterator[Finding]:
+    """Whether the UPS tells, and whether what is sensed is what links.toml lets judgement count on."""
+    declared = (links[config.link] if config.link else links.county).mains_sense
+    if config.mains is not None:
+        yield _ups(asyncio.run(read_mains(config.mains.ups, config.mains.every / 2000)), config.mains, say)
+    if declared and config.mains is None:
+        yield Finding(
+            "mains_sense",
+            PROBLEM,
+            say(
+                "links.toml 声明有市电监测，但探针没有配置 UPS", "links.toml declares a mains sense, but this agent has no UPS"
+            ),
+            say("在 agent.toml 加 [mains]，或去掉 mains_sense", "add [mains] to agent.toml, or take mains_sense away"),
+        )
+    elif config.mains is not None and not declared:
+        yield Finding(
+            "mains_sense",
+            NOTE,
+            say("links.toml 未声明 mains_sense", "links.toml does not declare mains_sense"),
+            say("写上 mains_sense = true，评定才认定此处有市电监测", "with mains_sense = true judgement knows of this sense"),
+        )
+
+
+def _ups(reading: Reading, mains: Mains, say: Say) -> Finding:
+    if reading.on is None:
+        text = say(f"读不到市电状态：{reading.problem}", f"whether the mains is on is not known: {reading.problem}")
+        remedy = say(
+            f"检查 UPS 数据线和 nut-server 服务，试 upsc {mains.ups}；此间的停电没有证据",
+            f"check the UPS's cable and nut-server, try upsc {mains.ups}; until then nothing proves a power cut",
+        )
+        return Finding("mains", PROBLEM, text, remedy)
+    if reading.on:
+        return Finding("mains", OK, say(f"市电正常（{reading.detail}）", f"the mains is on ({reading.detail})"))
+    return Finding(
+        "mains",
+        PROBLEM,
+        say(f"市电中断，UPS 供电中（{reading.detail}）", f"the mains is off, the UPS runs on its battery ({reading.detail})"),
+        say("核实停电原因；探针继续工作到电池耗尽", "find out why; the agent goes on until the battery is empty"),
     )
 
 
@@ -133,7 +190,10 @@ def _folder(config: AgentConfig, home: Home, say: Say) -> Finding:
 
 
 def _life(status: Status, clock: Clock, say: Say) -> Finding:
-    start = say("启动探针：jinbao-agent run", "start the agent: jinbao-agent run")
+    start = say(
+        "启动服务：systemctl start jinbao-agent（未安装先执行 jinbao-agent install）",
+        "start the service: systemctl start jinbao-agent (not installed yet: jinbao-agent install)",
+    )
     if not status.running:
         return Finding("life", PROBLEM, say("探针未运行", "the agent does not run"), start)
     if status.beat is None:
@@ -182,6 +242,12 @@ def _enrolment(home: Home, status: Status, say: Say) -> Finding:
         ours = SigningKey.load(home.key).public.fingerprint == status.enrolment.key
     except (OSError, ValueError):
         ours = False
+    if not ours and home.is_copy:
+        text = say(
+            "本机是另一台已登记机器的复制品，原密钥已停用",
+            "this is a copy of another machine that is enrolled; the copied key is set aside",
+        )
+        return Finding("enrolment", PROBLEM, text, f"{again} --again")
     if not ours:
         return Finding(
             "enrolment", PROBLEM, say("登记的密钥与本机不符", "enrolled with another key than this one"), f"{again} --again"

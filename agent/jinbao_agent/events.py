@@ -7,12 +7,17 @@ from dataclasses import dataclass
 
 from jinbao_agent.clock import Clock, Step
 from jinbao_agent.heartbeat import Beat
+from jinbao_agent.ladder import Rung
+from jinbao_agent.probes.counts import Counts
+from jinbao_agent.probes.path import Path
+from jinbao_agent.probes.result import Certificate
 from jinbao_agent.sample import Event
 
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """Whose events these are: link code ("*" for the county agent), vantage, and the boot they are recorded in."""
+    """Whose events these are: link code ("*" for the county agent), vantage, and the boot they are recorded in. Only
+    `peer_counts`, `path` and `certificate` name the link they are about, whoever saw it."""
 
     link: str
     vantage: str
@@ -42,9 +47,32 @@ class Voice:
         detail = f"delta_ms={delta_ms};synced={int(step.synced)};{_mono(step.boottime_us)}"
         return self._event("clock_step", step.at_us, detail)
 
-    def _event(self, event: str, at_us: int, detail: str, *, boot: str | None = None) -> Event:
+    def mains(self, on: bool, clock: Clock, detail: str) -> Event:
+        """The mains as a UPS tells it; stamped when it told."""
+        return self._event("mains_on" if on else "mains_off", clock.utc_us(), f"{detail};{_mono(clock.boottime_us())}")
+
+    def peer_counts(self, link: str, counts: Counts, clock: Clock) -> Event:
+        """How many of the questions of an episode of losses reached the other end of a link, and how many answers came back."""
+        detail = (
+            f"sent={counts.sent};arrived={counts.arrived};returned={counts.returned}"
+            f";from_ms={counts.from_us // 1000};to_ms={counts.to_us // 1000}"
+        )
+        return self._event("peer_counts", clock.utc_us(), f"{detail};{_mono(clock.boottime_us())}", link=link)
+
+    def path(self, rung: Rung, why: str, path: Path, clock: Clock) -> Event:
+        """The way to the host of a rung, as far as it answered. `why`: onset or hourly."""
+        detail = f"target={rung.name};to={rung.target.host};why={why};hops={'>'.join(path.hops)};reached={int(path.reached)}"
+        return self._event("path", clock.utc_us(), f"{detail};{_mono(clock.boottime_us())}", link=rung.link)
+
+    def certificate(self, rung: Rung, certificate: Certificate, clock: Clock) -> Event:
+        """What the server of a rung showed, when first seen in this life and whenever it is another one."""
+        until = "" if certificate.not_after_ms is None else certificate.not_after_ms
+        detail = f"target={rung.name};not_after_ms={until};sha256={certificate.sha256}"
+        return self._event("certificate", clock.utc_us(), f"{detail};{_mono(clock.boottime_us())}", link=rung.link)
+
+    def _event(self, event: str, at_us: int, detail: str, *, boot: str | None = None, link: str | None = None) -> Event:
         return Event(
-            link=self.link,
+            link=self.link if link is None else link,
             vantage=self.vantage,
             at_us=at_us,
             event=event,

@@ -24,6 +24,10 @@ class Probes(Protocol):
     async def probe(self, target: Target, wait_s: float) -> Result: ...
 
 
+def _nobody(rung: Rung, result: Result) -> None:
+    """Nobody looks."""
+
+
 class Ticker:
     """Probes each ladder at its grid points and hands over the samples, a ladder at a time.
 
@@ -40,9 +44,11 @@ class Ticker:
         vantage: str,
         boot: str,
         wait_s: float,
+        look: Callable[[Rung, Result], None] = _nobody,
     ) -> None:
+        """`look` is shown each result once it is recorded."""
         self._schedule, self._probes, self._clock, self._record = schedule, probes, clock, record
-        self._vantage, self._boot, self._wait_s = vantage, boot, wait_s
+        self._vantage, self._boot, self._wait_s, self._look = vantage, boot, wait_s, look
         self._climbs: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
 
@@ -78,6 +84,9 @@ class Ticker:
         for probe in probes:
             probe.cancel()
         self._record(samples)
+        for rung, probe, token in zip(due.rungs, probes, tokens, strict=True):
+            if token is None:
+                self._look(rung, probe.result())
 
     async def _all_back(self, probes: "Sequence[asyncio.Task[Result]]") -> None:
         """Returns when every probe is back, when patience is at its end, or when the agent stops."""

@@ -4,15 +4,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from jinbao_agent.ladder import Rung
-from jinbao_agent.probes import Prober, Result
+from jinbao_agent.peers import Keyring
+from jinbao_agent.probes import Peering, Prober, Result
+from jinbao_agent.probes.peer import links_of
 from jinbao_agent.sample import LATE, REFUSED, REPLY
 from jinbao_config.links import ALL_LINKS, Links
 
 Climb = Sequence[tuple[Rung, Result]]
 
 
-async def climb(rungs: Sequence[Rung], wait_s: float) -> Climb:
-    async with Prober() as prober:
+async def climb(rungs: Sequence[Rung], wait_s: float, keyring: Keyring | None = None) -> Climb:
+    """Without `keyring` no reflector is asked."""
+    async with Prober(peering=Peering(keyring, links_of(rungs)) if keyring else None) as prober:
         results = await prober.sweep([rung.target for rung in rungs], wait_s)
     return list(zip(rungs, results, strict=True))
 
@@ -30,6 +33,7 @@ def _is_silent(rung: Rung, links: Links) -> bool:
 
 
 def facts(rung: Rung, result: Result) -> dict[str, Any]:
+    shown = result.certificate
     return {
         "link": rung.link,
         "target": rung.name,
@@ -37,6 +41,7 @@ def facts(rung: Rung, result: Result) -> dict[str, Any]:
         "sent_us": result.sent_us,
         "outcome": result.outcome,
         "rtt_us": result.rtt_us,
+        **({"certificate": {"not_after_ms": shown.not_after_ms, "sha256": shown.sha256}} if shown else {}),
     }
 
 

@@ -18,6 +18,7 @@ from jinbao_agent.clock import Clock, clock_quality
 from jinbao_agent.retention import is_full, make_room
 from jinbao_agent.sample import Event, Sample
 from jinbao_agent.spool import Spool
+from jinbao_config.links import NOTHING
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -42,6 +43,7 @@ class Recorder:
         self._turns = Turns()
         self._samples: list[Sample] = []
         self._events: list[Event] = []
+        self._facts: dict[str, Any] = {}
         self._given_up = 0
         self._failing = False
         self._wanted = asyncio.Event()
@@ -49,10 +51,11 @@ class Recorder:
 
     # On the event loop
 
-    def put(self, samples: Sequence[Sample], events: Sequence[Event] = ()) -> None:
-        """Takes records over; they are durable after the next flush."""
+    def put(self, samples: Sequence[Sample], events: Sequence[Event] = (), facts: Mapping[str, Any] = NOTHING) -> None:
+        """Takes records over; they are durable after the next flush. `facts` go into the spool's small facts with them."""
         self._samples.extend(samples)
         self._events.extend(events)
+        self._facts.update(facts)
         self._bound()
         self._wanted.set()
 
@@ -71,10 +74,11 @@ class Recorder:
         async with self._one_flush:
             samples, self._samples = self._samples, []
             events, self._events = self._events, []
+            facts, self._facts = self._facts, {}
             try:
-                turned = await self._on_thread(lambda: self._store(samples, events))
+                turned = await self._on_thread(lambda: self._store(samples, events, facts))
             except (sqlite3.Error, OSError) as problem:
-                self._samples[:0], self._events[:0] = samples, events
+                self._samples[:0], self._events[:0], self._facts = samples, events, facts | self._facts
                 self._bound()
                 self._tell_failure(problem)
                 return False
@@ -124,13 +128,13 @@ class Recorder:
 
     # On the spool's thread
 
-    def _store(self, samples: Sequence[Sample], events: Sequence[Event]) -> bool:
+    def _store(self, samples: Sequence[Sample], events: Sequence[Event], facts: Mapping[str, Any]) -> bool:
         """Commits. Whether a rung turned."""
         if self._given_up:
             self._guarded(self._own_up)
-        if samples or events:
+        if samples or events or facts:
             quality = trust()
-            self._guarded(lambda spool: spool.append(samples, events, boot=self._boot, clock=quality))
+            self._guarded(lambda spool: spool.append(samples, events, facts, boot=self._boot, clock=quality))
         return self._turns.see(samples)
 
     def _own_up(self, spool: Spool) -> None:
@@ -155,7 +159,11 @@ class Recorder:
             try:
                 return self._with_room(self._opened(), work)
             except sqlite3.DatabaseError as problem:
-                if not mend or not _is_damaged(problem):
+                if not _is_damaged(problem):
+                    if not is_full(problem):
+                        self._let_go()  # opened anew the next time: perhaps only this handle is of no use any more
+                    raise
+                if not mend:
                     raise
                 log.error("the spool is damaged and set aside file=%s: %s", self._file, problem)
                 self._let_go()

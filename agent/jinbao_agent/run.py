@@ -5,10 +5,12 @@ import logging
 import os
 import shutil
 import socket
-from collections.abc import Callable
-from dataclasses import dataclass
+import sqlite3
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from jinbao_agent.clock import Clock, StepWatch, SystemClock, clock_quality
 from jinbao_agent.events import Voice
@@ -17,19 +19,27 @@ from jinbao_agent.https import in_thread
 from jinbao_agent.identity import BOOT_FILE, VERSION, Home, read_boot
 from jinbao_agent.ladder import Rung, voice_of
 from jinbao_agent.loop import Ticker
-from jinbao_agent.probes import Prober
+from jinbao_agent.mains import MainsSense
+from jinbao_agent.onlooker import Onlooker
+from jinbao_agent.peers import Keyring, Refresh, read_peers
+from jinbao_agent.probes import Peering, Prober
+from jinbao_agent.probes.counts import Counts
+from jinbao_agent.probes.peer import links_of
 from jinbao_agent.recorder import Recorder
+from jinbao_agent.reflector import Reflector
 from jinbao_agent.retention import forget_old, keep_within
+from jinbao_agent.sample import Sample
 from jinbao_agent.schedule import Schedule
+from jinbao_agent.steering import Steering
 from jinbao_agent.supervisor import Supervisor
-from jinbao_agent.upload import Uploader
+from jinbao_agent.upload import Ack, Uploader
 from jinbao_config.services import AgentConfig
 
 log = logging.getLogger(__name__)
 
 _SLOWEST_BEAT_MS = 10_000
 _GRACE_S = 1.0  # for answers still on their way when the agent is asked to stop
-_KEEP_ROOM, _FORGET = timedelta(minutes=1), timedelta(hours=1)
+_KEEP_ROOM, _FORGET, _REFRESH = timedelta(minutes=1), timedelta(hours=1), timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +48,24 @@ class Machine:
 
     boot_file: Path = BOOT_FILE
     clock: Clock = SystemClock()
+    root: Path = Path("/")  # where /etc/machine-id and /sys are
 
 
 class Agent:
     """Probes, records and sends until `stop` is set. Needs no collector and no enrolment to begin."""
 
-    def __init__(self, config: AgentConfig, rungs: tuple[Rung, ...], home: Home, machine: Machine) -> None:
-        """Reads what the last life left behind. Raises OSError."""
-        self._config, self._home, self._clock = config, home, machine.clock
+    def __init__(
+        self, config: AgentConfig, rungs: tuple[Rung, ...], home: Home, machine: Machine, steering: Steering | None = None
+    ) -> None:
+        """Reads what the last life left behind. `steering` where the centre may configure this agent. Raises OSError."""
+        self._config, self._home, self._clock, self._steering = config, home, machine.clock, steering
+        self._begun_us = self._clock.boottime_us()
         self._boot = read_boot(machine.boot_file)
         self._voice = Voice(voice_of(config), config.vantage, self._boot)
         self._last = read_beat(home.heartbeat)
         self._beat_ms = min(_SLOWEST_BEAT_MS, *(rung.interval_ms for rung in rungs))
-        author = home.author()
+        home.know_machine(machine.root)
+        author = replace(home.author(), config=steering.report() if steering else None)
         self._recorder = Recorder(
             home.spool,
             self._last.head if self._last else None,
@@ -59,8 +74,12 @@ class Agent:
             boot=self._boot,
             batch_ms=config.batch,
         )
+        self._rungs = rungs
         self._schedule = Schedule(rungs, self._boot, author.install, self._clock.boottime_us())
         self._supervisor = Supervisor()
+        self._keyring = Keyring(config.vantage, read_peers(home))
+        self._peering = Peering(self._keyring, links_of(rungs), self._counted)
+        self._refused: set[str] = set()  # what the disk did not let us do last time
         self._heart = Heart(home.heartbeat, self._last.count if self._last else 0)
 
     async def run(self, stop: asyncio.Event, reason: Callable[[], str]) -> None:
@@ -69,33 +88,49 @@ class Agent:
         for event in begins:
             log.info("event=%s boot=%s %s", event.event, event.boot, event.detail)
         self._recorder.put([], begins)
-        async with Prober(self._clock) as prober:
+        async with Prober(self._clock, self._peering) as prober:
+            onlooker = self._onlooker(prober)
             ticker = Ticker(
                 self._schedule,
                 prober,
                 self._clock,
-                self._recorder.put,
+                self._record,
                 vantage=self._config.vantage,
                 boot=self._boot,
                 wait_s=self._config.wait / 1000,
+                look=onlooker.look,
             )
             uploader = self._uploader()
             self._start(ticker, uploader)
+            if onlooker.traces:
+                self._supervisor.keep("paths", onlooker.run)
             notify("READY=1")
             await stop.wait()
-            notify("STOPPING=1")
             await self._supervisor.stop()
             uploader.close()
             await ticker.finish(_GRACE_S)
         self._recorder.put([], [self._voice.ends(self._clock, reason())])
         await self._recorder.close()
-        await in_thread(lambda: self._beat(stopped=True))
+        await self._or_tell("heartbeat", in_thread(lambda: self._beat(stopped=True)))
         self._heart.close()
+        if self._steering is not None:
+            self._steering.ended()
         log.info("event=stop boot=%s reason=%s", self._boot, reason())
+
+    def _onlooker(self, prober: Prober) -> Onlooker:
+        install = self._recorder.author.install
+        return Onlooker(self._rungs, prober, self._voice, self._clock, lambda event: self._recorder.put([], [event]), install)
 
     def _uploader(self) -> Uploader:
         collector = self._config.collector
-        return Uploader(self._home, self._recorder, self._clock, url=collector.url, every_s=collector.every / 1000)
+        return Uploader(
+            self._home,
+            self._recorder,
+            self._clock,
+            url=collector.url,
+            every_s=collector.every / 1000,
+            rate=collector.rate,
+        )
 
     def _start(self, ticker: Ticker, uploader: Uploader) -> None:
         self._supervisor.start()
@@ -106,16 +141,74 @@ class Agent:
         self._supervisor.repeat("room", self._keep_room, _KEEP_ROOM)
         self._supervisor.repeat("forget", self._forget, _FORGET)
         self._supervisor.repeat("upload", lambda: self._send(uploader), timedelta(milliseconds=self._config.collector.every))
+        if self._config.mains is not None:
+            sense = MainsSense(self._config.mains, self._voice, self._clock, self._recorder, self._begun_us)
+            self._supervisor.repeat("mains", sense.poll, timedelta(milliseconds=self._config.mains.every))
+        self._start_peers()
+        self._start_steering()
+        uploader.told = self._told
         self._recorder.turned = lambda: None if uploader.is_deferred else self._supervisor.hurry("upload")
+
+    def _record(self, samples: Sequence[Sample]) -> None:
+        if self._steering is not None:
+            self._steering.saw(samples)
+        self._recorder.put(samples)
+
+    def _start_steering(self) -> None:
+        """Where the centre may configure this agent."""
+        steering = self._steering
+        if steering is not None:
+            self._supervisor.repeat("config", steering.refresh, _REFRESH)
+            self._supervisor.repeat("trial", steering.judge, _KEEP_ROOM)
+            steering.facts = self._report
+
+    def _report(self, facts: Mapping[str, Any]) -> None:
+        self._recorder.author = replace(self._recorder.author, config=facts)
+
+    def _told(self, ack: Ack) -> None:
+        """What an acknowledgement says beside what it acknowledges."""
+        if ack.peers not in ("", self._keyring.digest):
+            self._supervisor.hurry("peers")
+        steering = self._steering
+        if steering is not None:
+            steering.acknowledged()
+            if steering.wants(ack.config):
+                self._supervisor.hurry("config")
+
+    def _start_peers(self) -> None:
+        """Where this agent reflects, or asks a reflector."""
+        config = self._config
+        if config.peer is not None:
+            self._supervisor.keep("reflector", Reflector(config.peer.listen, self._keyring, self._clock).run)
+        if config.peer is not None or self._peering.links:
+            refresh = Refresh(self._home, self._keyring, self._clock, config.collector.url)
+            self._supervisor.repeat("peers", refresh.run, _REFRESH)
+
+    def _counted(self, link: str, counts: Counts) -> None:
+        event = self._voice.peer_counts(link, counts, self._clock)
+        log.info("event=peer_counts link=%s %s", link, event.detail)
+        self._recorder.put([], [event])
 
     async def _live(self) -> None:
         """Beats, on the loop's own clock. The first beat waits until the last life's end is on disk: it would erase it."""
         while not await self._recorder.flush():
+            notify("WATCHDOG=1")  # it measures, and remembers: a disk that takes nothing is no reason to be killed
             await asyncio.sleep(self._beat_ms / 1000)
         while True:
-            await in_thread(lambda: self._beat(stopped=False))
+            await self._or_tell("heartbeat", in_thread(lambda: self._beat(stopped=False)))
             notify("WATCHDOG=1")
             await asyncio.sleep(self._beat_ms / 1000)
+
+    async def _or_tell(self, part: str, work: Awaitable[object]) -> None:
+        """Work that the disk may refuse: told once, and again only after it went well in between."""
+        try:
+            await work
+        except (sqlite3.Error, OSError) as problem:
+            if part not in self._refused:
+                log.warning("the disk refuses part=%s: %s", part, problem)
+            self._refused.add(part)
+        else:
+            self._refused.discard(part)
 
     def _beat(self, *, stopped: bool) -> None:
         self._heart.write(
@@ -143,15 +236,17 @@ class Agent:
 
     async def _send(self, uploader: Uploader) -> None:
         await self._recorder.flush()  # closes a batch whose time has come even if nothing was recorded since
-        await uploader.send()
+        await self._or_tell("upload", uploader.send())
 
     async def _keep_room(self) -> None:
         limits, folder = self._config.spool, self._home.folder
-        await self._recorder.use(lambda spool: keep_within(spool, limits, shutil.disk_usage(folder).free))
+        work = self._recorder.use(lambda spool: keep_within(spool, limits, shutil.disk_usage(folder).free))
+        await self._or_tell("room", work)
 
     async def _forget(self) -> None:
         keep_ms, now_ms = self._config.spool.keep, self._clock.utc_us() // 1000
-        await self._recorder.use(lambda spool: forget_old(spool, keep_ms, now_ms, clock_trusted=clock_quality().sync))
+        work = self._recorder.use(lambda spool: forget_old(spool, keep_ms, now_ms, clock_trusted=clock_quality().sync))
+        await self._or_tell("forget", work)
 
 
 def notify(state: str) -> None:
@@ -161,6 +256,7 @@ def notify(state: str) -> None:
         return
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as out:
+            out.setblocking(False)  # nobody may be reading
             out.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
     except OSError as problem:
         log.warning("systemd cannot be told %s: %s", state, problem)

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 REPLY, LOST, LATE, REFUSED, BAD_REPLY = "reply", "lost", "late", "refused", "bad_reply"
 WORDS = frozenset({REPLY, LOST, LATE, REFUSED, BAD_REPLY})
-EVENTS = frozenset({"heartbeat", "start", "stop", "boot", "clock_step", "mains_off", "mains_on", "los_on", "los_off"})
+NOT_SENT = "not_sent:"
+EVENTS = frozenset(
+    {
+        *("heartbeat", "start", "stop", "boot", "clock_step", "mains_off", "mains_on", "los_on", "los_off"),
+        *("peer_counts", "path", "certificate"),
+    }
+)
 
 
 def unreachable(icmp_type: int, code: int, by: str) -> str:
@@ -17,12 +23,12 @@ def unreachable(icmp_type: int, code: int, by: str) -> str:
 
 def not_sent(reason: str) -> str:
     """A fault of ours, never of the link."""
-    return f"not_sent:{reason}"
+    return f"{NOT_SENT}{reason}"
 
 
 def outcome_problem(token: str) -> str | None:
     """What is wrong with an outcome token, or None."""
-    if token in WORDS or (token.startswith("not_sent:") and len(token) > len("not_sent:") and "," not in token):
+    if token in WORDS or (token.startswith(NOT_SENT) and len(token) > len(NOT_SENT) and "," not in token):
         return None
     if token.startswith("unreachable:"):
         # At most three splits, so that an IPv6 address may stand last.

@@ -21,6 +21,7 @@ from urllib.parse import quote
 from jinbao_agent.chain import BODY_LIMIT, Author, Head, Records, sign_batches
 from jinbao_agent.sample import Event, Sample
 from jinbao_agent.wire import GENESIS, Batch, Signed, decode_body, sha256
+from jinbao_config.links import NOTHING
 
 log = logging.getLogger(__name__)
 
@@ -96,8 +97,17 @@ class Spool:
 
     # Open records
 
-    def append(self, samples: Sequence[Sample], events: Sequence[Event], *, boot: str, clock: Mapping[str, Any]) -> None:
-        """Durable when it returns. `clock` is the trust in the clock while these were recorded, in boot `boot`."""
+    def append(
+        self,
+        samples: Sequence[Sample],
+        events: Sequence[Event],
+        facts: Mapping[str, Any] = NOTHING,
+        *,
+        boot: str,
+        clock: Mapping[str, Any],
+    ) -> None:
+        """Durable when it returns. `clock` is the trust in the clock while these were recorded, in boot `boot`; `facts` are
+        small facts that change with them."""
         with self.transaction():
             marks = ",".join("?" * 10)
             self.db.executemany(
@@ -105,7 +115,8 @@ class Spool:
             )
             rows = [(boot, *astuple(event)) for event in events]
             self.db.executemany(f"INSERT INTO open_event ({_EVENT}) VALUES (?,?,?,?,?,?,?)", rows)
-            self.put("clock", clock)
+            for name, value in {**facts, "clock": clock}.items():
+                self.put(name, value)
 
     def open_count(self) -> int:
         """Records that lie open."""

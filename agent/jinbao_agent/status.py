@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from jinbao_agent.chain import Head
 from jinbao_agent.heartbeat import Beat, read_beat
 from jinbao_agent.identity import Enrolment, Home
+from jinbao_agent.mains import FACT, Known
 from jinbao_agent.sample import Sample
 from jinbao_agent.spool import Spool
 
@@ -13,7 +14,8 @@ from jinbao_agent.spool import Spool
 @dataclass(frozen=True, slots=True)
 class SpoolState:
     """`waiting` batches the centre has not acknowledged, the oldest of them ends at `oldest_waiting_ms` (UTC); `open` records
-    are in no batch yet; `dropped` samples went before the centre had them, `unstored` ones never reached the disk."""
+    are in no batch yet; `dropped` samples went before the centre had them, `unstored` ones never reached the disk; `mains` is
+    None where it was never asked for."""
 
     head: Head
     open: int
@@ -23,6 +25,7 @@ class SpoolState:
     dropped: int
     unstored: int
     seen: str
+    mains: Known | None
     latest: tuple[Sample, ...]
 
 
@@ -58,6 +61,7 @@ def read_spool(home: Home) -> SpoolState:
     spool = Spool.reading(home.spool)
     try:
         waiting, oldest_ms = spool.waiting_now()
+        mains = spool.get(FACT)
         return SpoolState(
             head=spool.head,
             open=spool.open_count(),
@@ -67,6 +71,7 @@ def read_spool(home: Home) -> SpoolState:
             dropped=spool.get("dropped") or 0,
             unstored=spool.get("unstored") or 0,
             seen=spool.get("seen") or "",
+            mains=Known(**mains) if mains else None,
             latest=tuple(spool.latest()),
         )
     finally:

@@ -13,6 +13,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from jinbao_agent.wire import Signed
+from jinbao_collector.asking import AskRefused
 from jinbao_collector.centre import Centre
 from jinbao_collector.daily import days
 from jinbao_collector.enrolment import EnrolmentError
@@ -22,7 +24,7 @@ from jinbao_collector.ledger import LedgerError
 log = logging.getLogger("jinbao_collector")
 
 _BODY_S = 30.0
-_ENROL_BYTES = 64 * 1024
+_DOCUMENT_BYTES = 64 * 1024
 _DRAINED = 8
 
 
@@ -34,6 +36,9 @@ def make_app(centre: Centre) -> Starlette:
         routes=[
             route("/v1/batches", post_batches, "POST"),
             route("/v1/enrol", post_enrol, "POST"),
+            route("/v1/rotate", post_rotate, "POST"),
+            route("/v1/peers", post_peers, "POST"),
+            route("/v1/config", post_config, "POST"),
             route("/v1/ca", get_ca, "GET"),
             route("/healthz", get_healthz, "GET"),
             route("/readyz", get_readyz, "GET"),
@@ -56,18 +61,39 @@ async def post_batches(centre: Centre, request: Request) -> Response:
 
 
 async def post_enrol(centre: Centre, request: Request) -> Response:
+    return await _answer_document(centre, request, lambda document: centre.enrolment.enrol(document, centre.now_ms()))
+
+
+async def post_rotate(centre: Centre, request: Request) -> Response:
+    return await _answer_document(centre, request, lambda document: centre.enrolment.rotate(document, centre.now_ms()))
+
+
+async def post_peers(centre: Centre, request: Request) -> Response:
+    return await _answer_document(centre, request, centre.peers.answer)
+
+
+async def post_config(centre: Centre, request: Request) -> Response:
+    return await _answer_document(centre, request, centre.configurations.answer)
+
+
+async def _answer_document(centre: Centre, request: Request, answer: Callable[[bytes], Signed]) -> Response:
+    """One signed document for another."""
     intake, address, document = centre.intake, _address(request), b""
     try:
         intake.admit(address)
-        document = await _body(request, _ENROL_BYTES)
-        if len(document) > _ENROL_BYTES:
-            raise Refused(413, "oversized", f"an enrolment may have {_ENROL_BYTES} bytes")
-        signed = await run_in_threadpool(centre.enrolment.enrol, document, centre.now_ms())
+        document = await _body(request, _DOCUMENT_BYTES)
+        if len(document) > _DOCUMENT_BYTES:
+            raise Refused(413, "oversized", f"a document may have {_DOCUMENT_BYTES} bytes")
+        signed = await run_in_threadpool(answer, document)
     except Refused as problem:
         return _wrap(intake.refuse(problem, document, address))
     except EnrolmentError as problem:
         log.warning("enrolment refused address=%s reason=%s", address, problem)
         return _wrap(intake.refuse(Refused(problem.status, "enrolment", str(problem)), document, address))
+    except AskRefused as problem:
+        if problem.status != 404:
+            log.warning("request refused address=%s path=%s reason=%s", address, request.url.path, problem)
+        return _wrap(intake.refuse(Refused(problem.status, "asked", str(problem)), document, address))
     except LedgerError as problem:
         return _wrap(intake.refuse(Refused(503, "unavailable", str(problem), 30), document, address))
     return Response(signed.to_lines(), media_type="application/octet-stream")

@@ -17,6 +17,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from jinbao_agent.keys import SigningKey
@@ -91,6 +92,12 @@ class Authority:
     def invitation_secret(self, nonce: str) -> bytes:
         """The 128-bit secret of one invitation. Derived, so that it is stored nowhere, and the ledger shows only its hash."""
         return hmac.digest(self._invitations, f"jinbao-invite/1\n{nonce}\n".encode(), "sha256")[:16]
+
+    def peer_secret(self, link: str, key: str) -> bytes:
+        """256 bits that the township's agent with this key's fingerprint shares with the county's over a link. Derived too: a
+        new key has a new secret, and old homes need no new file."""
+        derived = HKDF(hashes.SHA256(), 32, None, f"jinbao-peer/1\n{link}\n{key}\n".encode())
+        return derived.derive(self._invitations)
 
     def server_files(self, names: Sequence[str], now_ms: int) -> tuple[Path, Path]:
         """Certificate and key for TLS under these names; made anew when the names changed or the end is near."""

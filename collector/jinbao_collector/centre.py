@@ -19,6 +19,7 @@ from jinbao_collector import CollectorError
 from jinbao_collector.admission import RefusedRing
 from jinbao_collector.agents import LiveRoster
 from jinbao_collector.authority import Authority, AuthorityError, exposed
+from jinbao_collector.configurations import Configurations
 from jinbao_collector.enrolment import Enrolment
 from jinbao_collector.heard import last_heard
 from jinbao_collector.home import Home
@@ -27,7 +28,7 @@ from jinbao_collector.journal import Journal
 from jinbao_collector.ledger import DECLARED, Ledger
 from jinbao_collector.manifest import Context, Manifests
 from jinbao_collector.metrics import Metrics, gauge, of_agents, of_followers
-from jinbao_collector.repair import floor
+from jinbao_collector.peers import Peers
 from jinbao_collector.retention import check_beginning
 from jinbao_collector.store.reading import sealed_to
 from jinbao_config.services import CollectorConfig
@@ -118,11 +119,13 @@ class Centre:
         self.roster = LiveRoster(self.ledger)
         self.declare()
         self.enrolment = Enrolment(self.ledger, self.authority)
+        self.peers = Peers(self.roster, self.authority, self.now_ms)
+        self.configurations = Configurations(self.ledger, home.documents, self.roster, self.authority.signing, self.now_ms)
         self.manifests = Manifests(home.manifests, home.journal, self.place.zone)
         self.metrics = Metrics()
         self.ring = RefusedRing(home.refused)
         opened.callback(self.ring.close)
-        self.journal = Journal(home.journal, self.authority.signing, self.roster, self.place.zone, floor(self.ledger))
+        self.journal = Journal(home.journal, self.authority.signing, self.roster, self.place.zone)
         opened.callback(self.journal.close)
         self.intake = Intake(
             self.journal,
@@ -134,6 +137,8 @@ class Centre:
             self.manifests.latest_hash,
             last_heard(home.journal),
             self.now_ms,
+            self.peers.digest,
+            self.configurations.version,
         )
         opened.callback(self.intake.close)
         self.metrics.watch(self._gauges)

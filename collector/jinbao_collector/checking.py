@@ -14,7 +14,6 @@ from jinbao_collector.agents import Roster, read_roster
 from jinbao_collector.home import Home
 from jinbao_collector.ledger import ENROLMENT, REVOCATION, Ledger
 from jinbao_collector.manifest import Manifests
-from jinbao_collector.repair import known_losses
 from jinbao_collector.retention import check_beginning, removed
 from jinbao_collector.volume import CLOSED_TAG, Volume, digest_of
 from jinbao_collector.volume_file import REPAIR, month_files
@@ -35,7 +34,7 @@ def problems(home: Home, public: VerifyKey, told: Told) -> Iterator[str]:
             yield str(problem)
             return
         yield from _named(lambda: check_beginning(home, ledger))
-        yield from _journal(home, roster, public, known_losses(ledger), told)
+        yield from _journal(home, roster, public, told)
         yield from _named(lambda: _manifests(home).verify(public, removed(ledger)))
     yield from _documents(home.documents)
     yield from _store(home)
@@ -53,7 +52,7 @@ def _manifests(home: Home) -> Manifests:
     return Manifests(home.manifests, home.journal, zoneinfo.ZoneInfo("UTC"))
 
 
-def _journal(home: Home, roster: Roster, public: VerifyKey, lost: set[tuple[int, int]], told: Told) -> Iterator[str]:
+def _journal(home: Home, roster: Roster, public: VerifyKey, told: Told) -> Iterator[str]:
     files, before = month_files(home.journal), None
     for file in files:
         try:
@@ -61,7 +60,7 @@ def _journal(home: Home, roster: Roster, public: VerifyKey, lost: set[tuple[int,
                 if before and (volume.prev, volume.first) != before:
                     yield f"{file}: does not follow on the month before it"
                 yield from _pages(volume)
-                yield from _rows(volume, roster, public, lost, told)
+                yield from _rows(volume, roster, public, told)
                 closed = volume.closed
                 before = (closed.hash, volume.last + 1) if closed else None
         except CollectorError as problem:
@@ -76,14 +75,14 @@ def _pages(volume: Volume) -> Iterator[str]:
             yield f"{volume.file}: is damaged: {' '.join(found.split())}; stop the service and run `{REPAIR}`"
 
 
-def _rows(volume: Volume, roster: Roster, public: VerifyKey, lost: set[tuple[int, int]], told: Told) -> Iterator[str]:
+def _rows(volume: Volume, roster: Roster, public: VerifyKey, told: Told) -> Iterator[str]:
     expected, last = volume.first, volume.last
     rows = volume.db.execute(
         f"SELECT position, agent, key, hash, {volume.head}, {volume.signature}, {volume.body}"
         " FROM batch JOIN sender ON sender.id = sender ORDER BY position"
     )
     for position, agent, key, hashed, head, signature, body in rows:
-        if position != expected and (expected, position - 1) not in lost:
+        if position != expected:
             yield f"{volume.file}: rows {expected} to {position - 1} are missing"
         expected = position + 1
         signed = Signed(head, signature)

@@ -14,7 +14,7 @@ from jinbao_collector import CollectorError
 from jinbao_collector.texts import Output, speak
 from jinbao_config.shape import ConfigError
 
-_METAVAR = "init|serve|invite|revoke|ledger|agents|manifest|seal|export|backup|restore|verify|keep|repair"
+_METAVAR = "init|serve|invite|revoke|configure|ledger|agents|manifest|seal|export|backup|restore|verify|keep|repair"
 _COMMANDS, _UPKEEP = "jinbao_collector.commands", "jinbao_collector.upkeep"
 
 
@@ -86,6 +86,12 @@ def _parser(lang: str) -> argparse.ArgumentParser:
     invite.add_argument("--link", action="append", default=[], metavar="CODE", help=says("link"))
     revoke = command(commands, "revoke", "revoke")
     revoke.add_argument("--agent", required=True, help=says("agent"))
+    revoke.add_argument("--former", action="store_true", help=says("former"))
+    configure = command(commands, "configure", "configure")
+    configure.add_argument("--agent", action="append", default=[], help=says("agents_named"))
+    configure.add_argument("--back", action="store_true", help=says("back"))
+    for name, example in (("wait", "4s"), ("batch", "60s"), ("every", "15s")):
+        configure.add_argument(f"--{name}", metavar=example, help=says(name))
     command(commands, "agents", "agents")
     manifest = command(commands, "manifest", "manifest")
     of_day = manifest.add_mutually_exclusive_group()

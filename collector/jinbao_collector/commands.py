@@ -4,6 +4,7 @@ import argparse
 import datetime
 import hashlib
 import json
+import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from jinbao_agent.keys import VerifyKey
 from jinbao_collector.agents import LiveRoster, Member
 from jinbao_collector.authority import Authority
 from jinbao_collector.centre import Place, context_of, create
+from jinbao_collector.configurations import issue, read_content, versions
 from jinbao_collector.enrolment import VALID_MS, Enrolment
 from jinbao_collector.entry import read_entries
 from jinbao_collector.heard import Heard, last_heard
@@ -21,8 +23,10 @@ from jinbao_collector.ledger import ENTRY, Ledger, Row
 from jinbao_collector.manifest import ManifestBroken, Manifests
 from jinbao_collector.retention import removed
 from jinbao_collector.texts import Output, speak
+from jinbao_config.central import content_for, parse_central
 from jinbao_config.links import ALL_LINKS, read_links
 from jinbao_config.services import read_collector
+from jinbao_config.shape import ConfigError
 
 Now = Callable[[], int]
 
@@ -75,10 +79,49 @@ def invite(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
 def revoke(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
     home = _place(options).home
     with Ledger(home.ledger) as ledger, position_held(home.journal) as position:
-        keys = Enrolment(ledger, Authority.load(home.keys)).revoke(options.agent, position, now_ms())
+        keys = Enrolment(ledger, Authority.load(home.keys)).revoke(options.agent, position, now_ms(), former=options.former)
     out.say("revoked", agent=options.agent, count=len(keys), position=position)
     out.facts({"agent": options.agent, "keys": keys, "position": position})
     return 0
+
+
+def configure(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
+    place = _place(options)
+    declared = place.file.parent / place.config.links
+    read_links(declared)
+    links = tomllib.loads(declared.read_text(encoding="utf-8"))
+    times = {name: getattr(options, name) for name in ("wait", "batch", "every") if getattr(options, name) is not None}
+    found = []
+    with Ledger(place.home.ledger) as ledger:
+        good = {one.agent: one for one in LiveRoster(ledger)().members.values() if one.revoked_after is None}
+        for name in options.agent or sorted(good):
+            if name not in good:
+                raise out.wrong("unknown_agent", agent=name)
+        for name in options.agent or sorted(good):
+            content = _former(place, ledger, name, out) if options.back else _content(good[name], links, times, declared)
+            version = issue(ledger, place.home.documents, name, content, now_ms())
+            out.say("configured" if version else "configured_already", agent=name, version=version)
+            found.append({"agent": name, "version": version})
+    out.facts(found)
+    return 0
+
+
+def _content(member: Member, links: Mapping[str, Any], times: Mapping[str, str], declared: Path) -> dict[str, Any]:
+    try:
+        content = content_for(links, member.vantage, member.links, times)
+    except KeyError as code:
+        problem = f"{code.args[0]!r}: {member.agent} speaks for it, but it is not declared"
+        raise ConfigError(str(declared), "link", problem) from None
+    parse_central(content, str(declared))
+    return content
+
+
+def _former(place: Place, ledger: Ledger, agent: str, out: Output) -> dict[str, Any]:
+    """The content before the newest one."""
+    known = versions(ledger, agent)
+    if len(known) < 2:
+        raise out.wrong("no_former", agent=agent)
+    return read_content(place.home.documents, known[-2])
 
 
 def agents(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
@@ -99,6 +142,7 @@ def agents(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
             state=_word(out, state, position=member.revoked_after),
             silence=_silence(out, heard.get(member.agent), now, place),
         )
+        _say_config(out, heard.get(member.agent))
     out.facts([_agent_facts(member, heard.get(member.agent), now) for member in members])
     return 0
 
@@ -228,6 +272,13 @@ def _silence(out: Output, heard: Heard | None, now_ms: int, place: Place) -> str
         return _word(out, "never")
     newest = _time(heard.newest_ms, place) if heard.newest_ms is not None else "?"
     return _word(out, "silent", seconds=(now_ms - heard.arrived_ms) // 1000, newest=newest)
+
+
+def _say_config(out: Output, heard: Heard | None) -> None:
+    if heard is not None and heard.config is not None:
+        out.say("lives_under", version=heard.config)
+        if heard.refused is not None:
+            out.say("config_refused", version=heard.refused, why=heard.why)
 
 
 def _agent_facts(member: Member, heard: Heard | None, now_ms: int) -> dict[str, Any]:

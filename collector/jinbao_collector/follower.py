@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from jinbao_agent.wire import GENESIS
-from jinbao_collector.volume import Volume, month_files
+from jinbao_collector.volume import CLOSED_TAG, Volume, month_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,10 @@ class Row:
     head: bytes
     body: bytes | None
     verdicts: tuple[str, ...]
+
+    @property
+    def closes_month(self) -> bool:
+        return not self.agent and self.head.startswith(CLOSED_TAG.encode())
 
 
 class Follower(Protocol):

@@ -36,14 +36,8 @@ class JournalFull(JournalError):
 class Journal:
     """The writing side. One thread writes; others may look at `position`, `failure`, `committed_ms` and `chains`."""
 
-    def __init__(
-        self, directory: Path, key: SigningKey, roster: Callable[[], Roster], zone: zoneinfo.ZoneInfo, floor: int = 0
-    ) -> None:
-        """`key` signs the rows that close a month, `zone` says when one ends; positions up to `floor` were dealt once.
-
-        Raises JournalError.
-        """
-        self._floor = floor
+    def __init__(self, directory: Path, key: SigningKey, roster: Callable[[], Roster], zone: zoneinfo.ZoneInfo) -> None:
+        """`key` signs the rows that close a month, `zone` says when one ends. Raises JournalError."""
         self._directory, self._key, self._roster, self._zone = directory, key, roster, zone
         self._volumes: list[Volume] = []
         self._looked = 0
@@ -125,7 +119,7 @@ class Journal:
             return
         signed = Signed.make(CLOSED_TAG, self._closing_facts(volume), self._key)
         with _transaction(volume.db):
-            volume.insert_closing(self.position + 1, now_ms, signed)
+            volume.insert_own(self.position + 1, now_ms, signed)
         self.position += 1
         self._volumes.append(Volume.create(self._directory / f"{month}.db", self.position + 1, signed.hash))
 
@@ -158,7 +152,7 @@ class Journal:
                 self._volumes.append(Volume.create(following, self.current.last + 1, closed.hash))
             with _refusing_damage(self.current):
                 self._chains = recover(self._volumes[-2] if len(self._volumes) > 1 else None, self.current)
-                self.position = max(self.current.last, self._floor)
+                self.position = self.current.last
         except VolumeError as problem:
             raise JournalError(str(problem)) from problem
         except sqlite3.Error as problem:

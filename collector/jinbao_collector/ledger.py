@@ -20,7 +20,7 @@ from jinbao_collector.entry import Entry
 
 ENTRY, APPROVAL = "entry", "approval"
 INVITATION, ENROLMENT, REVOCATION = "invitation", "enrolment", "revocation"
-DECLARED = "declared"
+DECLARED, CONFIGURATION = "declared", "configuration"
 REMOVAL, RESTORED, REPAIRED = "removal", "restored", "repaired"
 
 _SCHEMA = """

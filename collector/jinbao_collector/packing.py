@@ -60,8 +60,9 @@ def _write(volume: Volume, draft: Path) -> None:
         for table, width in (("volume", 2), ("sender", 5), ("rung", 4)):
             places = ", ".join("?" * width)
             db.executemany(f"INSERT INTO {table} VALUES ({places})", volume.db.execute(f"SELECT * FROM {table}"))
+        own = {number for (agent, *_), number in volume.senders.items() if not agent}
         for number, (sender, rows) in enumerate(_days(volume), 1):
-            is_centre = volume.senders.get(("", "", "", "")) == sender
+            is_centre = sender in own
             if not is_centre:
                 db.execute("INSERT INTO pack VALUES (?, ?)", (number, encode([bytes_ for _, bytes_ in rows])))
             db.executemany(

@@ -1,7 +1,8 @@
 """A damaged month: what can be read is kept, the damaged file put aside as it is, and what is missing taken from a backup if
 there is one. The ledger says what was lost. Whatever the current month lost, the agents send again.
 
-A row counts as readable only if its bytes are those of its hash; who sent it and what it holds is drawn from them anew.
+A row counts as readable only if its bytes are those of its hash; who sent it and what it holds is drawn from them anew. In
+the place of each lost row stands one of the centre's own, so that no position is ever dealt twice and followers miss none.
 """
 
 import contextlib
@@ -10,11 +11,13 @@ import json
 import os
 import sqlite3
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from operator import attrgetter
 from pathlib import Path
 
+from jinbao_agent.keys import SigningKey
 from jinbao_agent.wire import GENESIS, Batch, Signed, WireError, sha256
 from jinbao_collector.agents import Roster
 from jinbao_collector.arrival import examine
@@ -23,7 +26,7 @@ from jinbao_collector.home import Home, sync_directory
 from jinbao_collector.ledger import REPAIRED, Ledger
 from jinbao_collector.pack import PackError
 from jinbao_collector.retention import removed
-from jinbao_collector.volume import CLOSED_TAG, Volume
+from jinbao_collector.volume import CLOSED_TAG, LOST_TAG, Volume
 from jinbao_collector.volume_file import Reading, VolumeError, create, month_files
 
 _GIVE_UP = 20_000
@@ -50,14 +53,13 @@ class _Row:
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """`lost` are ranges of positions, both ends included; `last` the highest position that ever was."""
+    """`lost` are ranges of positions, both ends included."""
 
     file: Path
     quarantined: Path
     kept: int
     from_backup: int
     lost: tuple[tuple[int, int], ...]
-    last: int
 
     def facts(self, digest: str) -> dict[str, object]:
         return {
@@ -67,18 +69,7 @@ class Repaired:
             "kept": self.kept,
             "from_backup": self.from_backup,
             "lost": [list(one) for one in self.lost],
-            "last": self.last,
         }
-
-
-def floor(ledger: Ledger) -> int:
-    """The highest position that repairs know of: positions that were lost are not dealt again."""
-    return max((row.facts["last"] for row in ledger.rows(REPAIRED)), default=0)
-
-
-def known_losses(ledger: Ledger) -> set[tuple[int, int]]:
-    """The ranges of positions that repairs found lost."""
-    return {(first, last) for row in ledger.rows(REPAIRED) for first, last in row.facts["lost"]}
 
 
 def damaged(home: Home) -> list[Path]:
@@ -86,8 +77,13 @@ def damaged(home: Home) -> list[Path]:
     return [file for file in month_files(home.journal) if not _is_whole(file)]
 
 
-def repair(home: Home, file: Path, ledger: Ledger, roster: Roster, backup: Path | None, now_ms: int) -> Repaired:
-    """Nobody else may have the journal open for writing. Raises Irreparable, LedgerError, sqlite3.Error or OSError."""
+def repair(
+    home: Home, file: Path, ledger: Ledger, roster: Roster, key: SigningKey, backup: Path | None, now_ms: int
+) -> Repaired:
+    """Nobody else may have the journal open for writing. `key` signs what stands for lost rows.
+
+    Raises Irreparable, LedgerError, sqlite3.Error or OSError.
+    """
     first, prev, last = _frame(home, file, ledger, backup)
     rows = {row.position: row for row in _readable(file, first, last)}
     count = len(rows)
@@ -100,9 +96,10 @@ def repair(home: Home, file: Path, ledger: Ledger, roster: Roster, backup: Path 
         raise Irreparable(f"{file}: its closing row is lost; run `jinbao-collector repair --from BACKUP`, or restore the file")
     last = max(last or 0, first - 1, *rows) if rows else max(last or 0, first - 1)
     draft = file.with_suffix(".mended")
-    _write(draft, first, prev, [rows[position] for position in sorted(rows)], roster)
+    lost = tuple(_gaps(first, last, sorted(rows)))
+    _write(draft, first, prev, [*rows.values(), *_stand_ins(lost, now_ms, key)], roster)
     quarantined = _quarantine(home, file, now_ms)
-    mended = Repaired(file, quarantined, count, len(rows) - count, tuple(_gaps(first, last, sorted(rows))), last)
+    mended = Repaired(file, quarantined, count, len(rows) - count, lost)
     ledger.append(REPAIRED, mended.facts(_digest(quarantined)), now_ms)
     draft.rename(file)
     sync_directory(file.parent)
@@ -213,14 +210,20 @@ def _write(draft: Path, first: int, prev: str, rows: list[_Row], roster: Roster)
     create(draft, first, prev)
     with contextlib.closing(Volume(draft, writing=True)) as volume:
         volume.db.execute("BEGIN")
-        for row in rows:
-            if row.signed.tag == CLOSED_TAG:
-                volume.insert_closing(row.position, row.arrived_ms, row.signed)
+        for row in sorted(rows, key=attrgetter("position")):
+            if row.signed.tag in (CLOSED_TAG, LOST_TAG):
+                volume.insert_own(row.position, row.arrived_ms, row.signed)
                 continue
             fields = row.signed.fields()
             arrival = examine(Batch(row.signed, row.body), fields, roster.members[fields["key"]], row.arrived_ms)
             volume.insert(row.position, arrival, row.verdicts)
         volume.db.execute("COMMIT")
+
+
+def _stand_ins(lost: Sequence[tuple[int, int]], now_ms: int, key: SigningKey) -> Iterator[_Row]:
+    for first, last in lost:
+        for position in range(first, last + 1):
+            yield _Row(position, now_ms, Signed.make(LOST_TAG, {"position": position, "at": now_ms}, key), None, ())
 
 
 def _quarantine(home: Home, file: Path, now_ms: int) -> Path:

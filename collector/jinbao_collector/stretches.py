@@ -53,6 +53,8 @@ class Stretches:
 
 
 COLUMNS = ("at", "last", "count", "outcome", "in_time", "interval", "boot", "seq", "mono", "mono_last")
+_ONE = np.int64(1)
+_BLOCK = 1 << 16
 _EMPTY = np.zeros(0, np.int64)
 NO_STRETCHES = Stretches(_EMPTY, _EMPTY, _EMPTY, _EMPTY, np.zeros(0, bool), _EMPTY, _EMPTY, _EMPTY, _EMPTY, _EMPTY, (), ())
 
@@ -63,7 +65,7 @@ Samples = TypeVar("Samples", Series, Stretches)
 def singly(series: Series, wait_us: int) -> Stretches:
     """Every sample a row of its own."""
     in_time = (series.rtt != NONE) & (series.rtt <= wait_us)
-    count = np.ones(len(series), np.int64)
+    count: Ints = np.broadcast_to(_ONE, len(series))
     return Stretches(
         series.at,
         series.at,
@@ -86,30 +88,16 @@ def fold(series: Series, wait_us: int) -> Stretches:
     return joined(singly(series, wait_us))
 
 
-def _in_step_by_mono(rows: Stretches) -> Bools:
-    """By the clock that never steps too, and by a millisecond more: stamps drawn from it are rounded down."""
-    since = rows.mono[1:] - rows.mono_last[:-1]
-    unclocked = (rows.mono[1:] == NONE) & (rows.mono_last[:-1] == NONE)
-    in_step: Bools = unclocked | ((since > 0) & (2 * since <= 3000 * rows.interval[:-1] - 2000))
-    return in_step
-
-
 def joined(rows: Stretches) -> Stretches:
     """Rows in order of at, boot and seq, run together wherever they may be."""
-    if len(rows) < 2:
-        return rows
-    alike = np.logical_and.reduce(
-        [column[1:] == column[:-1] for column in (rows.outcome, rows.in_time, rows.boot, rows.interval)]
-    )
-    in_step = 2 * (rows.at[1:] - rows.last[:-1]) <= 3 * rows.interval[:-1]
-    first = np.flatnonzero(np.append(True, ~(alike & in_step & _in_step_by_mono(rows))))
+    first = _begins(rows)
     if len(first) == len(rows):
         return rows
     last = np.append(first[1:], len(rows)) - 1
     return Stretches(
         rows.at[first],
         rows.last[last],
-        np.add.reduceat(rows.count, first),
+        last - first + 1 if rows.last is rows.at else np.add.reduceat(rows.count, first),
         rows.outcome[first],
         rows.in_time[first],
         rows.interval[first],
@@ -121,6 +109,35 @@ def joined(rows: Stretches) -> Stretches:
         rows.boots,
         rows.conflicts,
     )
+
+
+def _begins(rows: Stretches) -> Ints:
+    """The rows that cannot be joined to the one before. A year is worked through in pieces that stay in the cache."""
+    found = [np.zeros(min(len(rows), 1), np.int64)]
+    for start in range(0, len(rows) - 1, _BLOCK):
+        found.append(np.flatnonzero(_apart(rows, start, min(start + _BLOCK, len(rows) - 1))) + start + 1)
+    return np.concatenate(found)
+
+
+def _apart(rows: Stretches, start: int, end: int) -> Bools:
+    """Which of these rows cannot be joined to the next."""
+    one, following = slice(start, end), slice(start + 1, end + 1)
+    apart = rows.at[following] - rows.last[one] > _most(rows.interval[one])
+    for column in (rows.outcome, rows.in_time, rows.boot, rows.interval):
+        if column.strides[0]:
+            apart |= column[following] != column[one]
+    # By the clock that never steps too, and by a millisecond more: stamps drawn from it are rounded down.
+    mono, mono_last = rows.mono[following], rows.mono_last[one]
+    clocked = (mono != NONE) | (mono_last != NONE) if mono.strides[0] else mono[:1] != NONE
+    if clocked.any():
+        since = mono - mono_last
+        apart |= clocked & ((since <= 0) | (2 * since > 3000 * rows.interval[one] - 2000))
+    return apart
+
+
+def _most(interval: Ints) -> Ints:
+    """1.5 intervals: samples further apart are not in step. Where all are of one, it is said once."""
+    return 3 * (interval if interval.strides[0] else interval[:1]) // 2
 
 
 def over(samples: Samples, outcomes: tuple[str, ...], boots: tuple[str, ...]) -> Samples:

@@ -95,9 +95,9 @@ def repair(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
     if options.source is not None and (changed := changed_files(read_backup(options.source))):
         raise BackupBroken(f"{options.source / changed[0]}: is not the file that was backed up; use another backup")
     with serving_held(home), held(home.keeping), Ledger(home.ledger) as ledger:
-        mended = []
+        key, mended = Authority.load(home.keys).signing, []
         for file in damaged(home):
-            one = repair_month(home, file, ledger, LiveRoster(ledger)(), options.source, now_ms())
+            one = repair_month(home, file, ledger, LiveRoster(ledger)(), key, options.source, now_ms())
             _say_mended(out, one)
             mended.append(one)
         if not mended:

@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +12,10 @@ from jinbao_collector.volume_file import REPAIR, connect, create, naming, versio
 from jinbao_collector.volume_file import VolumeError as VolumeError
 from jinbao_collector.volume_file import month_files as month_files
 
-CLOSED_TAG = "jinbao-closed/1"
+CLOSED_TAG, LOST_TAG = "jinbao-closed/1", "jinbao-lost/1"
 
 SenderName = tuple[str, str, str, str]
+_OWN: Mapping[str, SenderName] = {CLOSED_TAG: ("", "", "", ""), LOST_TAG: ("", "", "lost", "")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,9 +120,10 @@ class Volume:
                 self.db.execute("INSERT INTO rung VALUES (?, ?, ?, ?)", (sender, link, target, position))
                 self._rungs.add((sender, link, target))
 
-    def insert_closing(self, position: int, at_ms: int, signed: Signed) -> None:
-        """The centre's own row, the last of the file."""
-        sender = self._new_sender(("", "", "", ""))
+    def insert_own(self, position: int, at_ms: int, signed: Signed) -> None:
+        """The centre's own row: the last of a closed file, or one that stands for a row that was lost."""
+        name = _OWN[signed.tag]
+        sender = self.senders.get(name) or self._new_sender(name)
         row = (position, at_ms, sender, 0, bytes.fromhex(signed.hash), signed.head, signed.signature, at_ms, at_ms)
         self.db.execute("INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, '[]', NULL)", row)
 
@@ -136,7 +138,7 @@ class Volume:
     @property
     def closed(self) -> Signed | None:
         """The row that closed this file, if it is closed."""
-        centre = self.senders.get(("", "", "", ""))
+        centre = self.senders.get(_OWN[CLOSED_TAG])
         row = self.db.execute("SELECT head, signature FROM batch WHERE sender = ?", (centre,)).fetchone()
         return Signed(*row) if row else None
 

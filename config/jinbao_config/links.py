@@ -6,24 +6,43 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
-from urllib.parse import urlsplit
+from typing import Any
 
 from jinbao_config import units
 from jinbao_config.shape import (
     ConfigError,
     Document,
+    Place,
     choice,
     flag,
     key,
     list_of,
     map_of,
     read_document,
+    read_table,
     table,
     tables,
     text,
     words,
 )
+from jinbao_config.target import PEER_PORT, Expect, Target, parse_target
+
+__all__ = [
+    "ALL_LINKS",
+    "COUNTY_SITE_TARGETS",
+    "COUNTY_TARGETS",
+    "NOTHING",
+    "PEER_PORT",
+    "TOWNSHIP_TARGETS",
+    "County",
+    "Defaults",
+    "Expect",
+    "Link",
+    "Links",
+    "Target",
+    "parse_target",
+    "read_links",
+]
 
 TOWNSHIP_TARGETS = ("nic", "lan", "cpe", "edge", "core", "peer", "app")
 COUNTY_TARGETS = ("gw", "ce", "carrier", "cpe", "agent", "peer", "app")
@@ -32,59 +51,6 @@ ALL_LINKS = "*"
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 _DEFAULT_INTERVAL = units.duration_ms("10s")
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a rung is and how it is probed: an ICMP echo, a TCP connect, an HTTP GET, or the local network card."""
-
-    kind: Literal["icmp", "tcp", "http", "https", "nic"]
-    host: str
-    port: int = 0
-    path: str = ""
-
-    def __str__(self) -> str:
-        if self.kind == "icmp":
-            return self.host
-        if self.kind == "nic":
-            return f"nic:{self.host}"
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{self.kind}://{host}:{self.port}{self.path}"
-
-
-_DEFAULT_PORT = {"tcp": None, "http": 80, "https": 443}
-
-
-def parse_target(value: object) -> Target:
-    """'10.0.0.1' ICMP, 'tcp://10.0.0.1:443', 'http://10.0.0.1:80/health', 'nic:eth0'. Raises ValueError."""
-    if not isinstance(value, str):
-        raise ValueError("expected an address in quotes")
-    if value.startswith("nic:") and len(value) > 4:
-        return Target("nic", value.removeprefix("nic:"))
-    if "://" in value:
-        return _parse_url(value)
-    try:
-        return Target("icmp", str(ipaddress.ip_address(value)))
-    except ValueError:
-        raise ValueError(
-            "expected an IP address, tcp://ADDRESS:PORT, http://ADDRESS[:PORT]/PATH, https://… or nic:INTERFACE"
-        ) from None
-
-
-def _parse_url(value: str) -> Target:
-    url = urlsplit(value)
-    if url.scheme not in _DEFAULT_PORT:
-        raise ValueError(
-            f"unknown kind of probe {url.scheme}://; known are {', '.join(f'{kind}://' for kind in _DEFAULT_PORT)}"
-        )
-    try:
-        port = url.port or _DEFAULT_PORT[url.scheme]
-    except ValueError:
-        port = None
-    if not url.hostname or not port:
-        raise ValueError(f"expected {url.scheme}://ADDRESS:PORT with a port from 1 to 65535")
-    path = (url.path or "/") + (f"?{url.query}" if url.query else "") if url.scheme != "tcp" else ""
-    return Target(url.scheme, url.hostname, port, path)  # type: ignore[arg-type]  # the table above holds just the literal's words
 
 
 def _interval_ms(value: object) -> int:
@@ -139,6 +105,7 @@ class Link:
 
     code: str = key(words(_code, "510422101"), doc="6+3 digit division code")
     name: str = key(text, doc="the township's name as pages print it")
+    aliases: tuple[str, ...] = key(list_of(text), (), doc="what else the carrier calls it, such as its circuit number")
     from_: date = key(words(units.day, "2020-01-01"), date(1970, 1, 1), doc="first day in force", name="from")
     to: date | None = key(words(units.day, "2025-01-01"), None, doc="first day no longer in force")
     group: str = key(text, "", doc="links behind one aggregation device share a group")
@@ -183,15 +150,27 @@ class Links:
 def read_links(file: Path) -> Document[Links]:
     """Raises ConfigError naming file, key, value and what would be right."""
     document = read_document(Links, file)
-    for where, problem in _contradictions(document.value):
-        raise ConfigError(str(file), where, problem)
+    _refuse_contradictions(document.value, str(file))
     return document
+
+
+def links_of_data(data: Mapping[str, Any], where: str) -> Links:
+    """The same from a table already parsed; `where` names it in a ConfigError."""
+    links = read_table(Links, dict(data), Place(where, "", []))
+    _refuse_contradictions(links, where)
+    return links
+
+
+def _refuse_contradictions(links: Links, file: str) -> None:
+    for where, problem in _contradictions(links):
+        raise ConfigError(file, where, problem)
 
 
 def _contradictions(links: Links) -> Iterator[tuple[str, str]]:
     if not links.link:
         yield "link", "no link is declared; add a [[link]] table for each circuit"
     seen: set[str] = set()
+    yield from _shared_names(links)
     for link in links.link:
         where = f"link[{link.code}]"
         if link.code in seen:
@@ -211,7 +190,39 @@ def _contradictions(links: Links) -> Iterator[tuple[str, str]]:
             link.county_targets,
             link.networks + links.county.networks if link.networks else (),
         )
+        yield from _misplaced(f"{where}.targets", link.targets)
+        yield from _misplaced(f"{where}.county_targets", link.county_targets)
     yield from _outside("county.targets", links.county.targets, links.county.networks)
+    yield from _misplaced("county.targets", links.county.targets)
+    yield from _shared_reflectors(links)
+
+
+def _misplaced(where: str, targets: Mapping[str, Target]) -> Iterator[tuple[str, str]]:
+    """A reflector's answer is the one that cannot be faked: it stands on its own rung, so that no other is taken for it."""
+    for name, target in targets.items():
+        if name != "peer" and target.kind == "peer":
+            yield f"{where}.{name}", f"{str(target)!r}: only rung peer may be one"
+
+
+def _shared_reflectors(links: Links) -> Iterator[tuple[str, str]]:
+    """Each township's agent reflects for its own link only."""
+    owner: dict[Target, str] = {}
+    for link in links.link:
+        target = link.county_targets.get("peer")
+        if target is not None and owner.setdefault(target, link.code) != link.code:
+            yield (
+                f"link[{link.code}].county_targets.peer",
+                f"{str(target)!r}: is the reflector of link {owner[target]} already; each link has its own agent",
+            )
+
+
+def _shared_names(links: Links) -> Iterator[tuple[str, str]]:
+    """An alias must name one link only."""
+    owner = {name: link.code for link in links.link for name in (link.code, link.name)}
+    for link in links.link:
+        for alias in link.aliases:
+            if owner.setdefault(alias, link.code) != link.code:
+                yield f"link[{link.code}].aliases", f"{alias!r}: names link {owner[alias]} already; an alias names one link"
 
 
 def _outside(where: str, targets: Mapping[str, Target], allowed: tuple[str, ...]) -> Iterator[tuple[str, str]]:

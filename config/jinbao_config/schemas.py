@@ -5,12 +5,21 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from jinbao_config.central import Allowed
 from jinbao_config.contract import Contract
+from jinbao_config.indicators import Indicators
 from jinbao_config.links import Links
 from jinbao_config.services import AgentConfig, CollectorConfig
 from jinbao_config.shape import table_schema
 
-SHAPES: dict[str, type] = {"links": Links, "contract": Contract, "agent": AgentConfig, "collector": CollectorConfig}
+SHAPES: dict[str, type] = {
+    "links": Links,
+    "contract": Contract,
+    "indicators": Indicators,
+    "agent": AgentConfig,
+    "allow": Allowed,
+    "collector": CollectorConfig,
+}
 
 
 def schema_text(name: str) -> str:

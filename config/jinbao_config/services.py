@@ -1,5 +1,7 @@
 """agent.toml and collector.toml: how the two services run on their machines. Format: docs/config.md."""
 
+import ipaddress
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,7 @@ from jinbao_config.shape import ConfigError, Document, choice, key, list_of, rea
 
 duration = words(units.duration_ms, "10s")
 size = words(units.size_bytes, "2GB")
+rate = words(units.rate_bytes, "512kbit/s")
 
 
 def _https(value: object) -> str:
@@ -24,10 +27,77 @@ def _listen(value: object) -> tuple[str, int]:
     raise ValueError('expected ADDRESS:PORT such as "0.0.0.0:8443"')
 
 
+def _reflects_at(value: object) -> tuple[str, int]:
+    host, port = _listen(value)
+    if port and any(_is_address(host, version) for version in (4, 6)):
+        return host, port
+    raise ValueError('expected ADDRESS:PORT with an IP address, such as "0.0.0.0:8620" or "[::]:8620"')
+
+
+NUT_PORT = 3493  # IANA's port for upsd
+_UPS = re.compile(r"([A-Za-z0-9_.-]+)(?:@(?:\[([0-9A-Fa-f:.]+)\]|([^@:\[\]]+))(?::([0-9]{1,5}))?)?")
+
+
+@dataclass(frozen=True, slots=True)
+class UpsAddress:
+    """One UPS of a NUT server (upsd)."""
+
+    name: str
+    host: str = "127.0.0.1"
+    port: int = NUT_PORT
+
+    def __str__(self) -> str:
+        return f"{self.name}@[{self.host}]:{self.port}" if ":" in self.host else f"{self.name}@{self.host}:{self.port}"
+
+
+def parse_ups(value: object) -> UpsAddress:
+    """UPS[@ADDRESS[:PORT]] as NUT's own tools take it; without a server, the one on this machine. Raises ValueError.
+
+    An address, not a name: no name service has to outlive a power cut. `localhost` is 127.0.0.1.
+    """
+    found = _UPS.fullmatch(value) if isinstance(value, str) else None
+    if found:
+        name, v6, v4, port = found.groups()
+        host = v6 or ("127.0.0.1" if v4 in (None, "localhost") else v4)
+        if _is_address(host, 6 if v6 else 4) and 0 < int(port or NUT_PORT) < 65536:
+            return UpsAddress(name, host, int(port or NUT_PORT))
+    raise ValueError('expected UPS@ADDRESS:PORT such as "ups@127.0.0.1:3493": a UPS that upsc -l names, and its server\'s IP')
+
+
+def _is_address(text: str, version: int) -> bool:
+    try:
+        return ipaddress.ip_address(text).version == version
+    except ValueError:
+        return False
+
+
+def _poll_ms(value: object) -> int:
+    every = units.duration_ms(value)
+    if every < 1000:
+        raise ValueError("a UPS is asked every second at most; expected at least 1s")
+    return every
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mains:
+    ups: UpsAddress = key(
+        words(parse_ups, "ups@127.0.0.1:3493"), doc="the UPS that is asked, UPS[@ADDRESS[:PORT]] of its NUT server"
+    )
+    every: int = key(words(_poll_ms, "5s"), 5_000, doc="how often it is asked, at least 1s")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Peer:
+    listen: tuple[str, int] = key(
+        words(_reflects_at, "0.0.0.0:8620"), doc="where it answers the other end's questions, UDP; [::] serves IPv4 too"
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
     url: str | None = key(words(_https, "https://10.0.0.9:8443"), None, doc="the collector; absent: learnt at enrolment")
     every: int = key(duration, 15_000, doc="how often finished batches are sent")
+    rate: int = key(rate, 64_000, doc="a backlog is sent no faster than this, so that it leaves a thin line to others")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +113,14 @@ class AgentConfig:
     vantage: str = key(choice("township", "county"), doc="where this agent stands")
     link: str | None = key(text, None, doc="the division code of its link; townships only")
     links: str = key(text, "links.toml", doc="the links file, relative to this one")
+    allow: str = key(text, "allow.toml", doc="what the centre may order; without this file, nothing; relative to this one")
     data: str = key(text, "/var/lib/jinbao-agent", doc="where spool, key and heartbeat are kept, relative to this file")
     wait: int = key(duration, 4_000, doc="how long a probe's answer is waited for; the contract's W is applied later")
     batch: int = key(duration, 60_000, doc="a batch is closed after this long at the latest")
     collector: Upload = key(table(Upload), Upload, doc="where batches go")
     spool: SpoolLimits = key(table(SpoolLimits), SpoolLimits, doc="bounds of the spool")
+    mains: Mains | None = key(table(Mains), None, doc="the UPS that tells of power cuts; absent: the mains is not sensed")
+    peer: Peer | None = key(table(Peer), None, doc="the reflector for the agent at the other end; absent: none")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

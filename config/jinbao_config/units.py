@@ -11,6 +11,7 @@ from fractions import Fraction
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _DURATION = re.compile(r"(\d+)(ms|s|m|h|d)")
 _NUMBER = re.compile(r"\d+(\.\d+)?")
+_RATE = re.compile(r"(\d+)([kM])bit/s")
 _SIZE = re.compile(r"(\d+)(kB|MB|GB|TB)")
 _SIZE_BYTES = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
@@ -47,6 +48,15 @@ def size_bytes(text: object) -> int:
     if not match:
         raise ValueError('a size is a whole number with its unit, kB, MB, GB or TB, such as "2GB"')
     return int(match[1]) * _SIZE_BYTES[match[2]]
+
+
+def rate_bytes(text: object) -> int:
+    """'512kbit/s' -> 64000 bytes a second. At least 8 kbit/s."""
+    match = _RATE.fullmatch(text) if isinstance(text, str) else None
+    rate = int(match[1]) * (1_000 if match[2] == "k" else 1_000_000) // 8 if match else 0
+    if rate < 1_000:
+        raise ValueError('a rate is a whole number with its unit, kbit/s or Mbit/s, at least "8kbit/s", such as "512kbit/s"')
+    return rate
 
 
 def instant_us(text: str) -> int:

@@ -1,18 +1,16 @@
-"""The county that is built: its townships, what is wired to what, which address is whose, and what is broken just now.
+"""The county that is built: its townships, what is wired to what, and which address is whose.
 
 Pure data, no packets. Both grounds are made from it: network namespaces wire it up as it stands here; the loopback ground
-asks `reaches` which rungs would answer.
+and the ideal observer ask of its drawing which rungs would answer (jinbao_lab.defects).
 
     aNN ─ gNN ─ pNN ─┐
     agent  LAN   光猫  olt-G ─ core ─ ce ─┬─ gw ─ centre (collector, county agent)
                      ┘                   └─ app
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 
 TOWNSHIPS: Mapping[str, tuple[str, str]] = {
     "01": ("510422100", "桐子林镇"),
@@ -58,9 +56,10 @@ class Route:
 
 @dataclass(frozen=True)
 class County:
-    """Townships by their two-digit numbers, in groups of one aggregation device each."""
+    """Townships by their two-digit numbers, in groups of one aggregation device each; `mute` nodes answer no ping."""
 
     townships: tuple[str, ...] = tuple(TOWNSHIPS)
+    mute: frozenset[str] = frozenset()
 
     def code(self, township: str) -> str:
         return TOWNSHIPS[township][0]
@@ -111,6 +110,10 @@ class County:
         """The line from a node towards the core (the county's nodes: towards the county edge)."""
         return next(wire for wire in self.wires if wire.lower == lower)
 
+    def address(self, prober: str) -> str:
+        """Where its probes come from."""
+        return self.wire(prober).lower_address
+
     @cached_property
     def nodes(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(node for wire in self.wires for node in (wire.lower, wire.upper)))
@@ -154,6 +157,13 @@ class County:
     def county_rungs(self) -> dict[str, tuple[str, str]]:
         return {"gw": ("gw", "10.0.0.1"), "ce": ("ce", "10.0.1.2"), "carrier": ("core", "10.0.2.1")}
 
+    def asks(self) -> Iterator[tuple[str, str, str]]:
+        """Every question there is: (who asks, whom, at which address)."""
+        for township in self.townships:
+            yield from ((f"a{township}", *rung) for rung in self.rungs_from_township(township).values())
+            yield from (("centre", *rung) for rung in self.rungs_from_county(township).values())
+        yield from (("centre", *rung) for rung in self.county_rungs().values())
+
     def path(self, start: str, end: str) -> tuple[str, ...]:
         """The nodes from one to another, both included; the county is a tree."""
         up, down = self._to_core(start), self._to_core(end)
@@ -162,35 +172,3 @@ class County:
 
     def _to_core(self, node: str) -> tuple[str, ...]:
         return (node,) if node == "core" else (node, *self._to_core(self.wire(node).upper))
-
-
-@dataclass
-class Damage:
-    """What is broken now. Counted, so that two faults on one thing need two healings."""
-
-    cut: Counter[str] = field(default_factory=Counter)
-    dead: Counter[str] = field(default_factory=Counter)
-
-    def add(self, wires: Iterable[str] = (), nodes: Iterable[str] = ()) -> None:
-        self.cut.update(wires)
-        self.dead.update(nodes)
-
-    def remove(self, wires: Iterable[str] = (), nodes: Iterable[str] = ()) -> None:
-        self.cut.subtract(wires)
-        self.dead.subtract(nodes)
-
-    def devices_down(self, county: County) -> set[tuple[str, str]]:
-        """(node, device) that must be down: all of a dead node, and the upper end of a cut line."""
-        down = {(wire.upper, wire.upper_device) for wire in county.wires if self.cut[wire.name] > 0}
-        for wire in county.wires:
-            if self.dead[wire.lower] > 0:
-                down.add((wire.lower, wire.lower_device))
-            if self.dead[wire.upper] > 0:
-                down.add((wire.upper, wire.upper_device))
-        return down
-
-    def reaches(self, county: County, start: str, end: str) -> bool:
-        """Whether a packet and its answer get through."""
-        path = county.path(start, end)
-        cut = any(self.cut[f"{one}-{two}"] + self.cut[f"{two}-{one}"] > 0 for one, two in pairwise(path))
-        return not cut and not any(self.dead[node] > 0 for node in path)

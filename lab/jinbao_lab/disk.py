@@ -110,10 +110,6 @@ def is_there(disk: Disk) -> bool:
     return os.path.ismount(disk.folder)
 
 
-def is_full(disk: Disk) -> bool:
-    return (disk.folder / _BALLAST).exists()
-
-
 def fill(disk: Disk) -> None:
     """To the last byte. Raises Failed where it is not mounted: what lies below is the disk of whoever runs the lab."""
     if not is_there(disk):
@@ -129,7 +125,8 @@ def fill(disk: Disk) -> None:
 
 
 def free(disk: Disk) -> None:
-    (disk.folder / _BALLAST).unlink()
+    """Of what filled it, if anything did and was kept."""
+    (disk.folder / _BALLAST).unlink(missing_ok=True)
 
 
 def put_away(disk: Disk) -> None:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from jinbao_lab.county import County
-from jinbao_lab.ground import Ground, Rungs
+from jinbao_lab.county import EVERYWHERE, County
+from jinbao_lab.equipment import Equipment, place_of
+from jinbao_lab.ground import PEER_PORT, Ground, Rungs
 from jinbao_lab.scenario import Fault, Scenario
 
-COLLECTOR_PORT = 8443
+COLLECTOR_PORT, UPS_PORT = 8443, 3493
 _HOUR_MS = 3_600_000
 
 
@@ -27,6 +28,11 @@ class Desk:
     @property
     def links(self) -> Path:
         return self.config / "links.toml"
+
+    @property
+    def centre_links(self) -> Path:
+        """As the county's agent has it: a site may have its agent there leave rungs out."""
+        return self.config / "links-centre.toml"
 
     @property
     def contract(self) -> Path:
@@ -67,15 +73,19 @@ class Desk:
             folder.mkdir(parents=True)
 
 
-def declare(desk: Desk, scenario: Scenario, ground: Ground, rungs: Rungs, port: int) -> None:
+def declare(desk: Desk, scenario: Scenario, equipment: Equipment, ground: Ground, rungs: Rungs, port: int) -> None:
     """Writes every file but the ledger."""
     county = scenario.county
-    desk.links.write_text("\n".join(_links(scenario, county, rungs)))
-    desk.contract.write_text(_contract(scenario))
+    desk.links.write_text(links_toml(scenario, equipment, rungs))
+    looking_down = rungs.without("app") if scenario.app_unprobed else rungs
+    desk.centre_links.write_text(links_toml(scenario, equipment, looking_down))
+    desk.contract.write_text(contract_toml(scenario))
     desk.collector.write_text(_collector(desk, ground, port))
+    reflector = f'\n[peer]\nlisten = "0.0.0.0:{PEER_PORT}"\n' if ground.has_boxes else ""
     for township in county.townships:
-        desk.agent(f"a{township}").write_text(_agent(desk, f"a{township}", scenario, f'link = "{county.code(township)}"\n'))
-    desk.agent("centre").write_text(_agent(desk, "centre", scenario, ""))
+        link = f'link = "{county.code(township)}"\n'
+        desk.agent(f"a{township}").write_text(_agent(desk, f"a{township}", scenario, equipment, link) + reflector)
+    desk.agent("centre").write_text(_agent(desk, "centre", scenario, equipment, "") + reflector)
 
 
 def _text(value: str) -> str:
@@ -86,18 +96,28 @@ def _inline(table: Mapping[str, str]) -> str:
     return "{ " + ", ".join(f"{name} = {_text(value)}" for name, value in table.items()) + " }"
 
 
-def _links(scenario: Scenario, county: County, rungs: Rungs) -> Iterator[str]:
+def links_toml(scenario: Scenario, equipment: Equipment, rungs: Rungs) -> str:
+    return "\n".join(_links(scenario, equipment, rungs))
+
+
+def _links(scenario: Scenario, equipment: Equipment, rungs: Rungs) -> Iterator[str]:
     yield 'schema = "jinbao.links/1"\n\n[defaults]'
     yield f'interval = "{scenario.interval}ms"\n\n[county]'
-    yield f"targets = {_inline(rungs.county)}\n"
+    yield f"targets = {_inline(rungs.county)}"
+    yield "mains_sense = true\n" if EVERYWHERE in equipment.sensed else ""
+    county = scenario.county
     for township in county.townships:
         yield f"[[link]]\ncode = {_text(county.code(township))}\nname = {_text(county.name(township))}"
         yield f"group = {_text(county.group(township))}"
+        if township in equipment.sensed:
+            yield "mains_sense = true"
+        if township in scenario.battery:
+            yield "agent_on_battery = true"
         yield f"targets = {_inline(rungs.township[township])}"
         yield f"county_targets = {_inline(rungs.from_county[township])}\n"
 
 
-def _contract(scenario: Scenario) -> str:
+def contract_toml(scenario: Scenario) -> str:
     # An answer within 0.8 T counts, so that a probe cannot be answered by the healing of a later period. The grace is short
     # enough to end before the next fault of a scenario.
     return f"""schema = "jinbao.contract/1"
@@ -142,17 +162,20 @@ contracts = ["contract.toml"]
 """
 
 
-def _agent(desk: Desk, node: str, scenario: Scenario, link: str) -> str:
+def _agent(desk: Desk, node: str, scenario: Scenario, equipment: Equipment, link: str) -> str:
+    place = place_of(node)
+    ups = f'\n[mains]\nups = "ups@127.0.0.1:{UPS_PORT}"\nevery = "1s"\n' if place in equipment.sensed else ""
+    spool = '\n[spool]\nmax = "12MB"\nfloor = "2MB"\n' if place in equipment.disks else ""
     return f"""schema = "jinbao.agent/1"
 vantage = "{"township" if link else "county"}"
-{link}links = "links.toml"
+{link}links = "{(desk.links if link else desk.centre_links).name}"
 data = {_text(str(desk.agent_data(node)))}
 wait = "{scenario.interval}ms"
 batch = "{2 * scenario.interval}ms"
 
 [collector]
 every = "{scenario.interval}ms"
-"""
+{ups}{spool}"""
 
 
 def notices(faults: Sequence[Fault], county: County, start_us: int) -> str:

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from jinbao_lab.county import Damage
+from jinbao_lab.defects import Damage
 
 CENTRE = "centre"
-APP_PORT = 8080
+APP_PORT, PEER_PORT = 8080, 8620
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,14 @@ class Rungs:
     county: Mapping[str, str]
     township: Mapping[str, Mapping[str, str]]
     from_county: Mapping[str, Mapping[str, str]]
+
+    def without(self, rung: str) -> "Rungs":
+        """One rung less on every link, from either end."""
+        township, from_county = (
+            {one: {name: to for name, to in targets.items() if name != rung} for one, targets in side.items()}
+            for side in (self.township, self.from_county)
+        )
+        return Rungs(self.county, township, from_county)
 
 
 class Ground(Protocol):
@@ -44,5 +52,8 @@ class Ground(Protocol):
 
     def stop_app(self) -> None:
         """Returns when its port is closed; its machine stays on."""
+
+    def hang_app(self, *, hangs: bool) -> None:
+        """It accepts and never answers, or answers again."""
 
     def close(self) -> None: ...

@@ -19,9 +19,13 @@ _SCENARIOS = Path(__file__).parents[1] / "scenarios"
 
 
 def _inputs(desk: Desk, truth: Truth) -> list[str]:
-    period = f"{_moment(truth.from_us)}/{_moment(truth.to_us)}"
     files = ["--links", str(desk.links), "--contract", str(desk.contract)]
-    return ["--store", str(desk.store), *files, "--period", period]
+    return ["--store", str(desk.store), *files, "--period", period_of(truth)]
+
+
+def period_of(truth: Truth) -> str:
+    """As --period takes it."""
+    return f"{_moment(truth.from_us)}/{_moment(truth.to_us)}"
 
 
 def _moment(at_us: int) -> str:
@@ -49,6 +53,12 @@ def print_table(desk: Desk, truth: Truth, lang: str) -> None:
     command = [*program("jinbao_reports.cli"), "--lang", lang, "compute", *_inputs(desk, truth)]
     if subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode not in (0, BAD_NEWS):
         raise processes.Failed("printing the statement failed")
+
+
+def why(desk: Desk, truth: Truth, made: Mapping[str, Any]) -> str | None:
+    """The command that tells why the first outage was judged so, to be typed; None without any."""
+    named = [outage["id"] for link in made["links"] for outage in link["outages"]]
+    return processes.typed("jinbao-report", "explain", *_inputs(desk, truth), named[0]) if named else None
 
 
 def sheet(desk: Desk, truth: Truth, made: Mapping[str, Any], lang: str) -> Path:

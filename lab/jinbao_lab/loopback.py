@@ -7,7 +7,8 @@ id, cannot be made here.
 
 from collections.abc import Sequence
 
-from jinbao_lab.county import County, Damage
+from jinbao_lab.county import County
+from jinbao_lab.defects import Answer, Damage, Drawing
 from jinbao_lab.ground import CENTRE, Rungs
 from jinbao_lab.orders import Responders
 
@@ -22,10 +23,10 @@ class Loopback:
 
     def __init__(self, county: County) -> None:
         self.county = county
-        # address -> (who asks, what answers)
-        self._rungs: dict[str, tuple[str, str]] = {}
-        self._servers: dict[str, tuple[str, str]] = {}
-        self._damage = Damage()
+        # address on the loopback -> (who asks, what answers, its address in the drawing)
+        self._rungs: dict[str, tuple[str, str, str]] = {}
+        self._servers: dict[str, tuple[str, str, str]] = {}
+        self._drawing = Drawing(county)
         self._app: Responders | None = None
         self._devices: Responders | None = None
         self._app_port = 0
@@ -39,7 +40,7 @@ class Loopback:
         site = self._addresses(CENTRE, _SITE, county.county_rungs())
         self._devices = Responders("tcp")
         port = self._devices.listen(self._rungs)
-        self.start_app()
+        self.start_app()  # and makes deaf what is mute from the start
         return Rungs(
             county={name: f"tcp://{address}:{port}" for name, address in site.items()},
             township={one: {"nic": "nic:lo", **self._targets(rungs, port)} for one, rungs in up.items()},
@@ -48,9 +49,9 @@ class Loopback:
 
     def _addresses(self, asker: str, net: int, rungs: dict[str, tuple[str, str]]) -> dict[str, str]:
         found = {}
-        for name, (node, _) in rungs.items():
+        for name, (node, address) in rungs.items():
             found[name] = f"127.{net}.{1 + _ORDER.index(name)}.1"
-            (self._servers if name == "app" else self._rungs)[found[name]] = asker, node
+            (self._servers if name == "app" else self._rungs)[found[name]] = asker, node, address
         return found
 
     def _targets(self, rungs: dict[str, str], port: int) -> dict[str, str]:
@@ -60,15 +61,16 @@ class Loopback:
         }
 
     def apply(self, damage: Damage) -> None:
-        self._damage = damage
-        if self._devices:
-            self._devices.set_deaf(self._silent(self._rungs))
-        if self._app:
-            self._app.set_deaf(self._silent(self._servers))
+        self._drawing = Drawing(self.county, damage.present)
+        self._deafen()
 
-    def _silent(self, rungs: dict[str, tuple[str, str]]) -> list[str]:
-        reaches = self._damage.reaches
-        return [address for address, (asker, node) in rungs.items() if not reaches(self.county, asker, node)]
+    def _deafen(self) -> None:
+        """A device's rung stands for its ping, though it is asked by TCP."""
+        ping, connect = self._drawing.ping, self._drawing.connect
+        if self._devices:
+            self._devices.set_deaf([to for to, who in self._rungs.items() if ping(*who) is Answer.LOST])
+        if self._app:
+            self._app.set_deaf([to for to, who in self._servers.items() if connect(*who) is Answer.LOST])
 
     def at(self, node: str, command: Sequence[str]) -> list[str]:
         return list(command)
@@ -76,13 +78,17 @@ class Loopback:
     def start_app(self) -> None:
         self._app = Responders("http")
         self._app_port = self._app.listen(self._servers, self._app_port)
-        self._app.set_deaf(self._silent(self._servers))
+        self._deafen()
 
     def stop_app(self) -> None:
         """A stopped server refuses on all its addresses, even where the line to it is cut too: the loopback knows no better."""
         if self._app:
             self._app.kill()
             self._app = None
+
+    def hang_app(self, *, hangs: bool) -> None:
+        assert self._app is not None
+        self._app.hang(hangs=hangs)
 
     def close(self) -> None:
         self.stop_app()

@@ -12,18 +12,23 @@ from jinbao_lab import processes
 from jinbao_lab.ground import Ground
 
 # Process 1 of a machine. It never ends by itself; killing it is the power cut: the kernel ends all its processes at once.
-_INIT = 'mount -t sysfs sysfs /sys && mount --bind "$0" /proc/sys/kernel/random/boot_id && echo on && exec sleep infinity 1>&2'
+# It lets go of other machines' disks, or they could not be taken away while it runs.
+_INIT = """mount -t sysfs sysfs /sys && mount --bind "$0" /proc/sys/kernel/random/boot_id || exit
+for disk in "$@"; do umount "$disk" 2>/dev/null; done
+echo on && exec sleep infinity 1>&2"""
 
 
 @dataclass
 class Machine:
-    """`node` is where it stands, `agent` the command that runs its agent. It is off when made."""
+    """`node` is where it stands, `agent` the command that runs its agent, `foreign_disks` where those of others are mounted.
+    It is off when made."""
 
     ground: Ground
     node: str
     boot_file: Path
     agent: Sequence[str]
     log: Path
+    foreign_disks: tuple[Path, ...] = ()
     _init: subprocess.Popen[bytes] | None = None
     _agent: subprocess.Popen[bytes] | None = None
 
@@ -35,17 +40,14 @@ class Machine:
     def agent_runs(self) -> bool:
         return self._agent is not None
 
-    def power_on(self) -> None:
-        """A new boot; returns when the agent's process is started."""
-        self.boot()
-        self.start_agent()
-
     def boot(self) -> None:
-        """Power without an agent: for enrolling it."""
+        """Power, with a new boot id, and no agent yet."""
         if self.ground.has_boxes:
             self.boot_file.write_text(f"{uuid.uuid4()}\n")
             isolate = ["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"]
-            command = self.ground.at(self.node, [*isolate, "sh", "-c", _INIT, str(self.boot_file)])
+            command = self.ground.at(
+                self.node, [*isolate, "sh", "-c", _INIT, str(self.boot_file), *map(str, self.foreign_disks)]
+            )
             with self.log.open("ab") as log:
                 self._init = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log)
             assert self._init.stdout is not None

@@ -1,7 +1,8 @@
 """python -m jinbao_lab.responder tcp|http: a server on many addresses, each of which can be made deaf.
 
 Orders come on standard input, one JSON object a line; each is answered with one on standard output when it is done:
-{"listen": ["127.1.1.1", …], "port": 0} → {"port": 40123}; {"deaf": ["127.1.1.1", …]} → {"deaf": 1}, the rest hear again.
+{"listen": ["127.1.1.1", …], "port": 0} → {"port": 40123}; {"deaf": ["127.1.1.1", …]} → {"deaf": 1}, the rest hear again;
+{"hang": true} → {"hang": 1}, it accepts and never answers until {"hang": false}.
 It ends with its standard input, so it never outlives whoever ordered it.
 
 Deaf is a full accept queue: the kernel then drops every connection attempt without a word, as a broken line would.
@@ -24,6 +25,8 @@ class Responder:
         self.events = selectors.DefaultSelector()
         self.listeners: dict[str, socket.socket] = {}
         self.deaf: dict[str, list[socket.socket]] = {}
+        self.hangs = False
+        self.held: list[socket.socket] = []
 
     def listen(self, addresses: list[str], port: int) -> int:
         """One port on every address; 0 lets the kernel choose it by the first."""
@@ -59,6 +62,9 @@ class Responder:
             connection, _ = listener.accept()
         except (BlockingIOError, ConnectionError):
             return  # the caller gave up meanwhile
+        if self.hangs:
+            self.held.append(connection)
+            return
         if not self.answer:
             connection.close()
             return
@@ -68,6 +74,9 @@ class Responder:
     def _serve(self, connection: socket.socket) -> None:
         """Answers any request; who sends none is gone."""
         self.events.unregister(connection)
+        if self.hangs:
+            self.held.append(connection)
+            return
         with connection:
             try:
                 if connection.recv(65536):
@@ -75,9 +84,19 @@ class Responder:
             except (BlockingIOError, ConnectionError):
                 return
 
+    def hang(self, hangs: bool) -> int:
+        """Whoever waited in vain is sent away at the end."""
+        self.hangs = hangs
+        if not hangs:
+            while self.held:
+                self.held.pop().close()
+        return int(hangs)
+
     def obey(self, order: dict[str, Any]) -> dict[str, int]:
         if "listen" in order:
             return {"port": self.listen(order["listen"], order["port"])}
+        if "hang" in order:
+            return {"hang": self.hang(order["hang"])}
         self.set_deaf(set(order["deaf"]))
         return {"deaf": len(self.deaf)}
 

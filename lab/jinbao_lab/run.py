@@ -4,17 +4,19 @@ import json
 import shutil
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from jinbao_lab import files, judge, kept, processes
+from jinbao_lab import files, judge, kept, needs, processes
+from jinbao_lab.equipment import Equipment, equipment_for
 from jinbao_lab.faults import FAULTS
 from jinbao_lab.files import COLLECTOR_PORT, Desk
-from jinbao_lab.ground import Ground
+from jinbao_lab.ground import CENTRE, Ground
+from jinbao_lab.kind import Need
 from jinbao_lab.loopback import Loopback
 from jinbao_lab.namespaces import Network
 from jinbao_lab.play import Play, utc_us
@@ -31,13 +33,15 @@ _AT_ONCE = 3
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What was asked for. `seed` tortures; `loopback` forbids namespaces."""
+    """What was asked for. `seed` tortures; `loopback` forbids namespaces, `set_clock` allows to
+    set this machine's clock."""
 
     scenario: Scenario
     file: Path
     out: Path
     loopback: bool
     seed: int | None = None
+    set_clock: bool = False
 
 
 def clear(out: Path) -> None:
@@ -54,29 +58,56 @@ def run(order: Order, show: Show, afterwards: Callable[[Stage], None] = lambda s
     clear(order.out)
     desk = Desk(order.out.resolve())
     desk.make()
-    stage = build(order, desk, show)
+    why = lacking((fault.kind for fault in order.scenario.fault), order)
+    order = replace(order, scenario=possible(order.scenario, why, show))
+    stage = build(order, equipment_for(order.scenario, why), desk, show)
     try:
-        bring_up(stage, show)
-        truth = _play(order, stage, show)
+        since_us = bring_up(stage, show)
+        truth = _play(order, stage, since_us, show)
         drain(stage, truth.to_us // 1000, truth.interval_ms, show)
         afterwards(stage)
         close(stage)
         return _judge(order, stage, truth, show)
     finally:
-        stage.ground.close()
+        stage.close()
 
 
-def build(order: Order, desk: Desk, show: Show) -> Stage:
-    county = order.scenario.county
-    ground: Ground = Loopback(county) if order.loopback else Network(county)
+def lacking(kinds: Iterable[str], order: Order) -> dict[Need, str]:
+    """What these kinds of fault need and cannot have here, with why."""
+    wanted = {Need.BOXES, Need.CLOCK, *(need for kind in kinds for need in FAULTS[kind].needs)}
+    return needs.lacking(wanted, boxes=not order.loopback, set_clock=order.set_clock)
+
+
+def possible(scenario: Scenario, why: Mapping[Need, str], show: Show) -> Scenario:
+    """The scenario with those of its faults that can be made here; the others are named."""
+    left_out = [fault for fault in scenario.fault if FAULTS[fault.kind].needs & why.keys()]
+    for fault in left_out:
+        need = next(need for need in Need if need in FAULTS[fault.kind].needs & why.keys())
+        show.tell(
+            f"此处做不出：{fault.id}（{fault.kind}）：{need.value}：{why[need]}",
+            f"cannot be made here: {fault.id} ({fault.kind}) needs {need.value}: {why[need]}",
+        )
+    return replace(scenario, fault=tuple(_without(scenario, one, left_out) for one in scenario.fault if one not in left_out))
+
+
+def _without(scenario: Scenario, fault: Fault, left_out: Collection[Fault]) -> Fault:
+    """The author's word on its rows was for all of the faults together."""
+    mine = set(scenario.county.members(fault.on))
+    touched = (one for one in left_out if one.at <= fault.end and fault.at <= one.end)
+    return replace(fault, rows=None) if any(mine.intersection(scenario.county.members(one.on)) for one in touched) else fault
+
+
+def build(order: Order, equipment: Equipment, desk: Desk, show: Show) -> Stage:
+    scenario, county = order.scenario, order.scenario.county
+    ground: Ground = Loopback(county) if order.loopback else Network(county, equipment.lines, scenario.interval)
     show.step(f"搭建县域网络：{_GROUNDS_ZH[ground.name]}", f"building the county of {ground.name}")
     begin = time.monotonic()
     rungs = ground.build()
     port = _free_port() if order.loopback else COLLECTOR_PORT
-    files.declare(desk, order.scenario, ground, rungs, port)
+    files.declare(desk, scenario, equipment, ground, rungs, port)
     took = time.monotonic() - begin
     show.tell(f"{len(county.townships)} 个乡镇，{took:.2f} 秒", f"{len(county.townships)} townships in {took:.2f} s")
-    return Stage(county, ground, desk, Collector(desk, ground, port))
+    return Stage(county, ground, desk, Collector(desk, ground, port), equipment)
 
 
 _GROUNDS_ZH = {Network.name: "网络命名空间", Loopback.name: "环回地址"}
@@ -87,12 +118,15 @@ def _free_port() -> int:
         return int(server.getsockname()[1])
 
 
-def bring_up(stage: Stage, show: Show) -> None:
-    """The collector, then every agent enrolled with a code of its own; returns when the collector has heard them all."""
+def bring_up(stage: Stage, show: Show) -> int:
+    """The collector, then every agent enrolled with a code of its own; returns when the collector has heard them all: the
+    instant from which every agent's data are there, microseconds UTC."""
     show.step("启动采集中心，登记探针", "starting the collector, enrolling the agents")
     stage.collector.init()
     stage.collector.start()
     nodes = list(stage.machines)
+    for site in stage.sites.values():
+        site.equip()
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         list(pool.map(stage.enrol, nodes))
     # From this thread: a process started by another would end with it.
@@ -104,35 +138,24 @@ def bring_up(stage: Stage, show: Show) -> None:
         lambda: f"not heard: {sorted(set(nodes) - kept.heard_until(stage.desk.store).keys())}; see {stage.desk.logs}",
     )
     show.tell(f"{len(nodes)} 个探针已上报", f"{len(nodes)} agents heard")
+    return utc_us()
 
 
-def _play(order: Order, stage: Stage, show: Show) -> Truth:
+def _play(order: Order, stage: Stage, since_us: int, show: Show) -> Truth:
     scenario = order.scenario
-    faults = _possible(scenario.fault, stage.ground, show)
     start_us = utc_us() + scenario.warm_up * 1000
-    _file_notices(stage, scenario, faults, start_us, show)
+    _file_notices(stage, scenario, start_us, show)
     (stage.desk.truth / "scenario.toml").write_text(order.file.read_text())
     show.step(f"运行场景：{scenario.name}", f"playing: {scenario.name}")
     if order.seed is not None:
         show.tell(f"随机 kill -9，种子 {order.seed}", f"kill -9 at random, seed {order.seed}")
-    truth = Play(stage, scenario, faults, show, order.seed).run(start_us)
+    truth = Play(stage, scenario, show, since_us, order.seed, stage.ground.has_boxes).run(start_us)
     truth.save(stage.desk.truth / "truth.json")
     return truth
 
 
-def _possible(faults: Sequence[Fault], ground: Ground, show: Show) -> tuple[Fault, ...]:
-    """Those that can be made on this ground; the others are named."""
-    for fault in faults:
-        if FAULTS[fault.kind].needs_boxes and not ground.has_boxes:
-            show.tell(
-                f"此处做不出：{fault.id}（{fault.kind}，需要命名空间）",
-                f"cannot be made here: {fault.id} ({fault.kind} needs namespaces)",
-            )
-    return tuple(fault for fault in faults if ground.has_boxes or not FAULTS[fault.kind].needs_boxes)
-
-
-def _file_notices(stage: Stage, scenario: Scenario, faults: Sequence[Fault], start_us: int, show: Show) -> None:
-    text = files.notices(faults, scenario.county, start_us)
+def _file_notices(stage: Stage, scenario: Scenario, start_us: int, show: Show) -> None:
+    text = files.notices(scenario.fault, scenario.county, start_us)
     if text:
         stage.desk.ledger.write_text(text)
         command = stage.collector.command("ledger", "add", str(stage.desk.ledger))
@@ -190,6 +213,26 @@ def _judge(order: Order, stage: Stage, truth: Truth, show: Show) -> Score:
     show.tell(f"文件在 {desk.out}：", f"files in {desk.out}:")
     for name in (page.name, "statement.json", "score.json", "config/", "truth/", "logs/"):
         show.tell(f"  {name}")
+    why = judge.why(desk, truth, made)
+    if why:
+        show.tell(f"为什么这样评定：{why}", f"why it was judged so: {why}")
+    return result
+
+
+def score_again(desk: Desk) -> Score:
+    """Of a run that is over, by what it left in its folder; its score.json is replaced. Raises processes.Failed."""
+    if not (desk.out / MARK).exists():
+        raise processes.Failed(f"{desk.out}: not the folder of a run")
+    try:
+        truth = Truth.load(desk.truth / "truth.json")
+        made, before = (json.loads((desk.out / f"{name}.json").read_text()) for name in ("statement", "score"))
+    except FileNotFoundError as missing:
+        raise processes.Failed(f"{missing.filename}: missing; the run was not judged to its end") from None
+    nodes = (*(f"a{township}" for township in truth.townships), CENTRE)
+    count, lost = kept.lost({node: desk.agent_data(node) for node in nodes}, desk.store)
+    result = score(truth, made, lost)
+    facts = {"scenario": before["scenario"], "seed": before["seed"], "acknowledged_batches": count, **result.facts()}
+    (desk.out / "score.json").write_text(json.dumps(facts, ensure_ascii=False, indent=1) + "\n")
     return result
 
 

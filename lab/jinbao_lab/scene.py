@@ -10,13 +10,17 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
-from jinbao_lab import processes
+from jinbao_lab import nature, processes
 from jinbao_lab.box import network_of
-from jinbao_lab.county import County, Damage
+from jinbao_lab.county import County
+from jinbao_lab.defects import Damage, Defect
+from jinbao_lab.equipment import Equipment, node_of, place_of
 from jinbao_lab.files import Desk
 from jinbao_lab.ground import CENTRE, Ground
+from jinbao_lab.kind import Need
 from jinbao_lab.machine import Machine
 from jinbao_lab.processes import program
+from jinbao_lab.site import Site, disk_for
 
 COLLECTOR, AGENT = program("jinbao_collector.cli"), program("jinbao_agent.cli")
 _READY_S = 30
@@ -24,15 +28,40 @@ _READY_S = 30
 
 @dataclass
 class App:
-    """The application server; see faults.Server."""
+    """The application server; see kind.Server."""
 
     ground: Ground
+    _nature: nature.Server = field(default_factory=nature.Server)
+    _made: str = "up"
 
     def stop(self) -> None:
-        self.ground.stop_app()
+        self._nature.stop()
+        self._settle()
 
     def start(self) -> None:
-        self.ground.start_app()
+        self._nature.start()
+        self._settle()
+
+    def hang(self) -> None:
+        self._nature.hang()
+        self._settle()
+
+    def resume(self) -> None:
+        self._nature.resume()
+        self._settle()
+
+    def _settle(self) -> None:
+        """Several faults may be on it at once."""
+        before, self._made = self._made, self._nature.now
+        if before == self._made:
+            return
+        if self._made == "stopped":
+            self.ground.stop_app()
+            return
+        if before == "stopped":
+            self.ground.start_app()
+        if "hangs" in (before, self._made):
+            self.ground.hang_app(hangs=self._made == "hangs")
 
 
 @dataclass
@@ -41,6 +70,7 @@ class Collector:
     ground: Ground
     port: int
     _process: subprocess.Popen[bytes] | None = None
+    _nature: nature.Server = field(default_factory=nature.Server)
 
     def command(self, *words: str) -> list[str]:
         return [*COLLECTOR, "--config", str(self.desk.collector), *words]
@@ -80,14 +110,17 @@ class Collector:
             return False
 
     def crash(self) -> None:
-        """kill -9; returns when it is gone."""
+        """kill -9; returns when it is gone. Killed twice, it is started again by the second healing."""
         assert self._process is not None
+        self._nature.crash()
         self._process.kill()
         self._process.wait()
 
     def restart(self) -> None:
         """Without waiting: agents that come too early try again."""
-        self._process = processes.start(self.ground.at(CENTRE, self.command("serve")), self.desk.log("collector"))
+        self._nature.restart()
+        if self._nature.now == "up":
+            self._process = processes.start(self.ground.at(CENTRE, self.command("serve")), self.desk.log("collector"))
 
     def stop(self) -> int:
         assert self._process is not None
@@ -96,35 +129,51 @@ class Collector:
 
 @dataclass
 class Stage:
-    """What faults act on (see faults.Scene)."""
+    """What faults act on (see kind.Scene)."""
 
     county: County
     ground: Ground
     desk: Desk
     collector: Collector
+    equipment: Equipment
     app: App = field(init=False)
     machines: dict[str, Machine] = field(init=False)
+    sites: dict[str, Site] = field(init=False)
     _damage: Damage = field(default_factory=Damage)
+    _clock_ahead_ms: int = 0
 
     def __post_init__(self) -> None:
         self.app = App(self.ground)
         self.machines = {node: self._machine(node) for node in (*(f"a{one}" for one in self.county.townships), CENTRE)}
+        self.sites = {node: self._site(machine) for node, machine in self.machines.items()}
 
     def _machine(self, node: str) -> Machine:
         command = [*AGENT, "--config", str(self.desk.agent(node)), "run"]
         boot_file = self.desk.agent_data(f"{node}.boot_id")
-        return Machine(self.ground, node, boot_file, command, self.desk.log(f"agent-{node}"))
+        foreign = tuple(self.desk.agent_data(node_of(place)) for place in self.equipment.disks if place != place_of(node))
+        return Machine(self.ground, node, boot_file, command, self.desk.log(f"agent-{node}"), foreign)
 
-    def site(self, township: str) -> Machine:
-        return self.machines[f"a{township}"]
+    def _site(self, machine: Machine) -> Site:
+        senses = place_of(machine.node) in self.equipment.sensed
+        return Site(self.ground, machine, senses, disk_for(self.desk, machine.node, self.equipment))
 
-    def damage(self, wires: Iterable[str] = (), nodes: Iterable[str] = ()) -> None:
-        self._damage.add(wires, nodes)
+    def site(self, place: str) -> Site:
+        return self.sites[node_of(place)]
+
+    def damage(self, *defects: Defect) -> None:
+        self._damage.add(*defects)
         self.ground.apply(self._damage)
 
-    def repair(self, wires: Iterable[str] = (), nodes: Iterable[str] = ()) -> None:
-        self._damage.remove(wires, nodes)
+    def repair(self, *defects: Defect) -> None:
+        self._damage.remove(*defects)
         self.ground.apply(self._damage)
+
+    def step_clock(self, milliseconds: int) -> None:
+        """Sets this machine's clock. Raises processes.Failed without leave, PermissionError where that takes more rights."""
+        if Need.CLOCK in self.equipment.lacking:
+            raise processes.Failed("this machine's clock is only set with --set-clock")
+        time.clock_settime_ns(time.CLOCK_REALTIME, time.clock_gettime_ns(time.CLOCK_REALTIME) + milliseconds * 10**6)
+        self._clock_ahead_ms += milliseconds
 
     def enrol(self, node: str) -> None:
         """Boots a machine and makes its agent known to the collector, as a person would."""
@@ -134,3 +183,11 @@ class Stage:
         self.machines[node].boot()
         words = [*AGENT, "--config", str(self.desk.agent(node)), "enrol", code]
         processes.run(self.machines[node].within(words), self.desk.log(f"agent-{node}"))
+
+    def close(self) -> None:
+        """After the agents: takes everything away, and leaves the clock as it was found."""
+        if self._clock_ahead_ms:
+            self.step_clock(-self._clock_ahead_ms)
+        for site in self.sites.values():
+            site.close()
+        self.ground.close()

@@ -1,23 +1,23 @@
-"""Injected against found: every fault must be found on each of its links, with its edges and its judgement, and nothing else.
+"""Injected against found: the statement must say at every instant what an all-knowing observer says (jinbao_lab.ideal).
 
-A miss is a fault not found, an edge more than T from the truth (see _LATENESS), a wrong cause, party, class or row, one
-event told as several, an outage nobody made, time nobody saw, or an acknowledged batch that is lost.
+A miss is a wrong state, cause, party, class or row, an edge further from the truth than the sampling explains, an outage nobody
+made or one not found, time unknown that somebody saw or known that nobody did, time counted against the carrier while nothing
+of his was broken, an outage or a common event torn apart, rows other than the scenario's own word, a short failure that left
+no trace in the figures, or an acknowledged batch that is lost.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from jinbao_config.units import instant_us
-from jinbao_lab.scenario import Expect
-from jinbao_lab.truth import Injected, Truth
-
-Outage = Mapping[str, Any]
-# A probe leaves up to this part of T late, measured on a busy machine; around an edge two samples are then so much more apart.
-_LATENESS = 20
-# Common events (judgement R4.7): one event over all its links.
-_ONE_EVENT_ROWS = frozenset({"12", "13b", "14", "15", "16", "17"})
+from jinbao_lab import compare, found, together
+from jinbao_lab.compare import Miss, Slack
+from jinbao_lab.county import County
+from jinbao_lab.faults import FAULTS
+from jinbao_lab.ideal import Ideal, ideal
+from jinbao_lab.nature import county_of
+from jinbao_lab.rulebook import Finding
+from jinbao_lab.truth import Injected, Span, Truth
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +37,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
+    """`lines` hold what is wrong while a fault lasts, `extra` what is wrong elsewhere; `unjust` must be empty whatever else."""
+
     lines: tuple[Line, ...]
-    extra: tuple[str, ...]
-    events: tuple[str, ...]
-    blind_spots: tuple[str, ...]
-    clock: tuple[str, ...]
-    lost: tuple[str, ...]
+    extra: tuple[str, ...] = ()
+    unjust: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+    figures: tuple[str, ...] = ()
+    clock: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
 
     @property
     def hits(self) -> int:
@@ -50,7 +53,7 @@ class Score:
 
     @property
     def misses(self) -> int:
-        others = (self.extra, self.events, self.blind_spots, self.clock, self.lost)
+        others = (self.extra, self.unjust, self.events, self.figures, self.clock, self.lost)
         return len(self.lines) - self.hits + sum(map(len, others))
 
     @property
@@ -63,147 +66,165 @@ class Score:
 
 def score(truth: Truth, statement: Mapping[str, Any], lost: Sequence[str] = ()) -> Score:
     """`lost` are acknowledged batches that the journal lacks."""
-    found = {link["link"]: list(link["outages"]) for link in statement["links"]}
-    lines: list[Line] = []
-    used: set[str | None] = set()
-    for fault in truth.faults:
-        for link in fault.links:
-            line = _line(truth, fault, link, found.get(link, []), used)
-            lines.append(line)
-            used.add(line.found)
+    county = county_of(truth)
+    ideals = {county.code(township): one for township, one in ideal(truth).items()}
+    told = found.found_in(statement)
+    links = [_Link(truth, county, ideals[code], one) for code, one in told.items()]
+    for link in links:
+        link.compare()
+    order = {fault.id: at for at, fault in enumerate(truth.faults)}
     return Score(
-        lines=tuple(lines),
-        extra=tuple(_extras(truth, found, used)),
-        events=tuple(_torn_events(truth, lines, found)),
-        blind_spots=tuple(_blind_spots(truth, statement)),
+        lines=tuple(sorted((line for link in links for line in link.lines()), key=lambda line: order[line.fault])),
+        extra=(*(f"{code}: not in the statement" for code in ideals.keys() - told.keys()), *_said(links, "elsewhere")),
+        unjust=_said(links, "unjust"),
+        events=tuple(together.torn(ideals, found.events_in(statement), county, truth)),
+        figures=_said(links, "figures"),
         clock=tuple(_clock(truth)),
         lost=tuple(lost),
     )
 
 
-def _line(truth: Truth, fault: Injected, link: str, outages: Sequence[Outage], used: Iterable[str | None]) -> Line:
-    expected = " → ".join(_judgement(asdict(expect) | {"class": expect.klass}) for expect in fault.expect) or "–"
-    line = Line(fault=fault.id, kind=fault.kind, link=link, expected=expected, found=None, judged="–")
-    if not fault.expect:
-        return line
-    free = [outage for outage in outages if outage["id"] not in used and outage["scope"] == fault.expect[0].scope]
-    outage = max(free, key=lambda one: _overlap(one, fault, truth), default=None)
-    if outage is None or _overlap(outage, fault, truth) <= 0:
-        return replace(line, misses=("not found",))
-    errors = _edge_errors(fault, outage)
-    misses = [*_edge_misses(errors, truth), *_slice_misses(truth, fault, outage)]
-    judged = " → ".join(_judgement(one) for one in _merged(outage["slices"]))
-    return replace(
-        line,
-        found=outage["id"],
-        judged=judged,
-        onset_error_us=errors["onset"],
-        restored_error_us=errors["restored"],
-        misses=tuple(misses),
-    )
+def _said(links: "Sequence[_Link]", kind: str) -> tuple[str, ...]:
+    return tuple(one for link in links for one in link.said(kind))
 
 
-def _judgement(one: Mapping[str, Any]) -> str:
-    return f"{one['cause']} {one['party']} {one['class']} {one['row']}"
+@dataclass
+class _Link:
+    truth: Truth
+    county: County
+    ideal: Ideal
+    told: found.Found
+    _elsewhere: list[Miss] = field(default_factory=list)
+    _unjust: list[Miss] = field(default_factory=list)
+    _figures: list[Miss] = field(default_factory=list)
+    _of_fault: dict[str, list[Miss]] = field(default_factory=dict)
+
+    @property
+    def slack(self) -> Slack:
+        return compare.slack_of(self.truth)
+
+    @property
+    def faults(self) -> Sequence[Injected]:
+        """Those that can touch this link."""
+        return [one for one in self.truth.faults if self.ideal.township in self.county.members(one.on)]
+
+    def compare(self) -> None:
+        for miss in (*compare.wrong(self.ideal, self.told, self.slack), *compare.torn(self.ideal, self.told, self.slack)):
+            fault = self._cause_of(miss)
+            (self._of_fault.setdefault(fault.id, []) if fault else self._elsewhere).append(miss)
+        blamed = [span for one in self.faults if self._is_the_carriers(one) for span in one.spans]
+        self._unjust += compare.unjust(self.ideal, self.told, blamed, self.slack)
+        self._figures += compare.faint(self.ideal, self.told)
+
+    def _is_the_carriers(self, fault: Injected) -> bool:
+        """His by name, or a line of his that loses some of what it carries."""
+        kind = FAULTS[fault.kind]
+        return kind.blame == "carrier" or bool(kind.lines(self.county, fault.on))
+
+    def _cause_of(self, miss: Miss) -> Injected | None:
+        """The fault that began last before it and is not long over."""
+        near = 2 * self.slack.cause
+        likely = [one for one in self.faults if _since(one) - near < miss.until_us and miss.since_us < _until(one) + near]
+        return max(likely, key=_since, default=None)
+
+    def said(self, kind: str) -> Iterator[str]:
+        misses = {"elsewhere": self._elsewhere, "unjust": self._unjust, "figures": self._figures}[kind]
+        yield from (f"{self.told.facts['link']} {self._words(miss)}" for miss in misses)
+
+    def _words(self, miss: Miss) -> str:
+        begin, end = ((at - self.truth.from_us) / 1e6 for at in (miss.since_us, miss.until_us))
+        return f"{begin:.2f}–{end:.2f} s: {miss.says}"
+
+    def lines(self) -> Iterator[Line]:
+        for fault in self.faults:
+            yield self._line(fault)
+
+    def _line(self, fault: Injected) -> Line:
+        span = _since(fault), _until(fault)
+        shows = bool(FAULTS[fault.kind].row or fault.rows)
+        expected = " → ".join(str(finding) for finding in self._expected(span)) if shows else ""
+        misses = [
+            *map(self._words, self._of_fault.get(fault.id, ())),
+            *self._rows_missed(fault),
+            *self._direction_missed(fault),
+        ]
+        line = Line(
+            fault=fault.id, kind=fault.kind, link=self.told.facts["link"], expected=expected or "–", found=None, judged="–",
+            misses=tuple(misses),
+        )  # fmt: skip
+        outage = compare.best(self._outages_like(span), span, self.slack) if expected else None
+        return self._with(line, outage) if outage else line
+
+    def _outages_like(self, span: Span) -> list[found.Outage]:
+        """Without the fringes that a line's outage leaves of the service's."""
+        scopes = {scope for scope, _ in self._findings(span)}
+        return [one for one in self.told.outages if one.scope in scopes]
+
+    def _with(self, line: Line, outage: found.Outage) -> Line:
+        true = compare.nearest(self.ideal.outages, outage)
+        errors: tuple[int | None, int | None] = (None, None)
+        if true is not None:
+            end = outage.until_us
+            errors = outage.since_us - true.certain[0][0], None if end is None else end - true.certain[-1][1]
+        return replace(line, found=outage.id, judged=outage.judged, onset_error_us=errors[0], restored_error_us=errors[1])
+
+    def _findings(self, span: Span) -> Iterator[tuple[str, Finding]]:
+        """What must be found, in order of time, where only one thing may be said."""
+        pieces = [(piece, scope) for scope, all_ in self.ideal.pieces.items() for piece in all_]
+        for piece, scope in sorted(pieces, key=lambda one: one[0].since_us):
+            (said, *more) = piece.may
+            touches = max(piece.since_us, span[0]) < min(piece.until_us, span[1])
+            if touches and not more and isinstance(said, Finding):
+                yield scope, said
+
+    def _expected(self, span: Span) -> list[Finding]:
+        return list(dict.fromkeys(finding for _, finding in self._findings(span)))
+
+    def _rows_missed(self, fault: Injected) -> Iterator[str]:
+        """The scenario's own word on the rows; where it has none, the kind's, if nothing else is broken meanwhile."""
+        rows = self._promised(fault)
+        if rows is not None:
+            told = tuple(self._rows(_since(fault), _until(fault)))
+            if told != rows:
+                yield f"rows {' → '.join(told) or 'none'} instead of {' → '.join(rows) or 'none'}"
+
+    def _direction_missed(self, fault: Injected) -> Iterator[str]:
+        """Where the line carries one way only, the two reflectors' counts say which (row 21)."""
+        wanted = FAULTS[fault.kind].direction
+        if wanted and self.truth.peers and self._promised(fault):
+            told = self.told.directions(_since(fault) + self.slack.cause, _until(fault) - self.slack.cause)
+            if told != {wanted}:
+                yield f"direction {' and '.join(sorted(map(str, told))) or 'not told'} instead of {wanted}"
+
+    def _promised(self, fault: Injected) -> tuple[str, ...] | None:
+        if fault.rows is not None:
+            return fault.rows
+        near = 10 * self.slack.edge
+        others = (one for one in self.truth.faults if one.id != fault.id)
+        alone = all(_until(one) + near < _since(fault) or _until(fault) + near < _since(one) for one in others)
+        declared = self.truth.notices or self.truth.mute or self.truth.battery
+        if not alone or declared or len(fault.spans) > 1 or _until(fault) - _since(fault) < 4 * self.slack.edge:
+            return None
+        row = FAULTS[fault.kind].row
+        return (row,) * bool(row)
+
+    def _rows(self, since: int, until: int) -> Iterator[str]:
+        """Those told while a fault lasts, in order; what lies within an edge's slack may be missing and is left out."""
+        last = ""
+        parts = [(part, one.scope) for one in self.told.outages for part in one.parts]
+        for (begin, end, finding), _ in sorted(parts, key=lambda part: part[0][:2]):
+            long_enough = min(end, until + self.slack.edge) - max(begin, since) > self.slack.edge
+            if long_enough and isinstance(finding, Finding) and finding.row != last:
+                last = finding.row
+                yield last
 
 
-def _overlap(outage: Outage, fault: Injected, truth: Truth) -> int:
-    """Microseconds shared with the fault, widened by T so that a touching one counts."""
-    slack = truth.interval_ms * 1000
-    since, until = _span(outage, truth)
-    return min(until, fault.restored_us + slack) - max(since, fault.onset_us - slack)
+def _since(fault: Injected) -> int:
+    return fault.spans[0][0]
 
 
-def _span(outage: Outage, truth: Truth) -> tuple[int, int]:
-    return instant_us(outage["onset"]), instant_us(outage["restored"]) if outage["restored"] else truth.to_us
-
-
-def _edge_errors(fault: Injected, outage: Outage) -> dict[str, int | None]:
-    restored = outage["restored"]
-    return {
-        "onset": instant_us(outage["onset"]) - fault.onset_us,
-        "restored": instant_us(restored) - fault.restored_us if restored else None,
-    }
-
-
-def _edge_misses(errors: Mapping[str, int | None], truth: Truth) -> Iterator[str]:
-    for name, error in errors.items():
-        if error is None:
-            yield f"{name} is open"
-        elif abs(error) > _tolerance_us(truth):
-            yield f"{name} off by {error / 1e6:+.3f} s"
-
-
-def _tolerance_us(truth: Truth) -> int:
-    return truth.interval_ms * 1000 + truth.interval_ms * 1000 // _LATENESS
-
-
-def _merged(slices: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Neighbours with the same judgement as one."""
-    merged: list[dict[str, Any]] = []
-    for one in slices:
-        if merged and _judgement(merged[-1]) == _judgement(one):
-            merged[-1]["to"] = one["to"]
-        else:
-            merged.append(dict(one))
-    return merged
-
-
-def _slice_misses(truth: Truth, fault: Injected, outage: Outage) -> Iterator[str]:
-    slices = _merged(outage["slices"])
-    expected = [one for one in fault.expect if not one.fleeting or one.cause in {found["cause"] for found in slices}]
-    if len(slices) != len(expected):
-        yield f"{len(slices)} slices instead of {len(expected)}"
-    for expect, one in zip(expected, slices, strict=False):
-        yield from _judgement_misses(expect, one)
-    for expect, (one, _) in zip(expected, pairwise(slices), strict=False):
-        error = instant_us(one["to"]) - fault.edge_us(expect)
-        if abs(error) > _tolerance_us(truth):
-            yield f"{one['cause']} ends off by {error / 1e6:+.3f} s"
-
-
-def _judgement_misses(expect: Expect, found: Mapping[str, Any]) -> Iterator[str]:
-    wanted = {"cause": expect.cause, "party": expect.party, "class": expect.klass, "row": expect.row}
-    for name, value in wanted.items():
-        if str(found[name]) != value:
-            yield f"{name} {found[name]} instead of {value}"
-
-
-def _extras(truth: Truth, found: Mapping[str, Sequence[Outage]], used: Iterable[str | None]) -> Iterator[str]:
-    for link, outages in found.items():
-        for outage in outages:
-            if outage["id"] not in used and not _is_fringe(truth, link, outage):
-                judged = " → ".join(_judgement(one) for one in _merged(outage["slices"]))
-                yield f"{link} {outage['scope']} {outage['onset']} … {outage['restored']}: {judged}"
-
-
-def _is_fringe(truth: Truth, link: str, outage: Outage) -> bool:
-    """A service outage is what is left of it outside the link's. The two rungs are not probed at one instant, so up to a
-    period may be left at either edge of a line fault; that is no outage of its own."""
-    if outage["scope"] != "service":
-        return False
-    slack = truth.interval_ms * 1000
-    edges = [edge for fault in truth.faults if link in fault.links for edge in (fault.onset_us, fault.restored_us)]
-    pieces = [(instant_us(piece["from"]), instant_us(piece["to"])) for piece in outage["slices"]]
-    return all(any(edge - slack <= since and until <= edge + slack for edge in edges) for since, until in pieces)
-
-
-def _torn_events(truth: Truth, lines: Sequence[Line], found: Mapping[str, Sequence[Outage]]) -> Iterator[str]:
-    event_of = {outage["id"]: outage["event_id"] for outages in found.values() for outage in outages}
-    for fault in truth.faults:
-        if len(fault.links) > 1 and any(expect.row in _ONE_EVENT_ROWS for expect in fault.expect):
-            events = {event_of[line.found] for line in lines if line.fault == fault.id and line.found}
-            if len(events) > 1 or None in events:
-                yield f"{fault.id}: {len(events)} events instead of one: {sorted(map(str, events))}"
-
-
-def _blind_spots(truth: Truth, statement: Mapping[str, Any]) -> Iterator[str]:
-    """Where either vantage sees a link, no time may be unknown; a period at each edge of a fault is the sampling's."""
-    for link in statement["links"]:
-        edges = 2 * sum(link["link"] in fault.links for fault in truth.faults)
-        unknown = float(link["seconds"]["unknown"])
-        if unknown * 1000 > truth.interval_ms * edges:
-            yield f"{link['link']}: {unknown} s unknown, with {edges} edges of {truth.interval_ms} ms"
+def _until(fault: Injected) -> int:
+    return fault.spans[-1][1]
 
 
 def _clock(truth: Truth) -> Iterator[str]:

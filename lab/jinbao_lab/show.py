@@ -55,9 +55,10 @@ class Show:
             table.add_row(*self._cells(lines))
         self.console.print(table)
         for problems, zh, en in (
-            (result.extra, "多判的中断", "outage nobody made"),
+            (result.unjust, "错记于运营商的时间", "wrongly counted against the carrier"),
+            (result.extra, "故障之外的误判", "wrong where no fault is"),
             (result.events, "应为一个事件", "one event torn"),
-            (result.blind_spots, "看不见的时间", "time nobody saw"),
+            (result.figures, "指标中缺少痕迹", "no trace in the figures"),
             (result.clock, "时钟", "clock"),
             (result.lost, "已确认却丢失", "acknowledged, yet lost"),
         ):

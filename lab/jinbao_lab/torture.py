@@ -15,13 +15,15 @@ COLLECTOR = "collector"
 _AGENT_KILLS, _COLLECTOR_KILLS = 12, 5
 # Dead, started again, and three answers later: nothing may turn meanwhile.
 _CLEAR_MS = 6_000
-_OFF = frozenset({"power_cut", "agent_crash"})
+_OFF = frozenset({"power_cut", "power_cut_disk", "agent_crash", "agent_reboot", "county_agent_crash"})
+_DOWN = frozenset({"collector_dead"})
 
 
 def kills(scenario: Scenario, seed: int) -> list[tuple[int, str]]:
     """(milliseconds after the warm-up, what is killed), in order."""
     chance = random.Random(seed)
-    found = [(chance.randrange(scenario.duration), COLLECTOR) for _ in range(_COLLECTOR_KILLS)]
+    lives = [at for at in range(scenario.duration) if not any(_is_near(one, at) for one in scenario.fault if one.kind in _DOWN)]
+    found = [(chance.choice(lives), COLLECTOR) for _ in range(_COLLECTOR_KILLS if lives else 0)]
     agents = [*(f"a{one}" for one in scenario.county.townships), "centre"]
     for _ in range(_AGENT_KILLS):
         agent = chance.choice(agents)
@@ -34,13 +36,18 @@ def kills(scenario: Scenario, seed: int) -> list[tuple[int, str]]:
     return sorted(found)
 
 
+def _is_near(fault: Fault, at: int) -> bool:
+    return fault.at - _CLEAR_MS < at < fault.end + _CLEAR_MS
+
+
 def _apart(at: int, taken: list[int]) -> bool:
     return all(abs(at - other) > 2 * _CLEAR_MS for other in taken)
 
 
 def _may_die(faults: Sequence[Fault], at: int) -> bool:
     for fault in faults:
-        edges = [fault.at, fault.end, *(fault.at + one.until for one in fault.expect if one.until is not None)]
+        edges = [edge for span in fault.spans for edge in span]
+        edges += [fault.at + fault.notice.from_, fault.at + fault.notice.to] if fault.notice else []
         if any(abs(edge - at) < _CLEAR_MS for edge in edges):
             return False
         only_it_sees = fault.kind in _OFF or not FAULTS[fault.kind].stands_in

@@ -8,7 +8,7 @@ from jinbao_config.contract import Contract
 from jinbao_reports.interval import FOREVER, Spans, complement
 from jinbao_reports.state import Outage
 
-_EARLY_MS = 600_000
+EARLY_MS = 600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +30,22 @@ def tickets_of(outages: Sequence[Outage], tickets: Iterable[Entry], contract: Co
     """Outage id -> its ticket, the earliest that fits. A ticket fits the outage it names, else the latest one around it."""
     found: dict[str, Entry] = {}
     for ticket in sorted(tickets, key=lambda entry: (entry.reported_at or 0, entry.id)):
-        outage_id = ticket.outage or _latest_around(outages, ticket, contract.claim_window or 0)
+        around = None if ticket.outage else latest_around(outages, ticket, contract.claim_window or 0)
+        outage_id = around.id if around else ticket.outage
         if outage_id:
             found.setdefault(outage_id, ticket)
     return found
 
 
-def _latest_around(outages: Sequence[Outage], ticket: Entry, window: int) -> str | None:
+def latest_around(outages: Sequence[Outage], ticket: Entry, window: int) -> Outage | None:
+    """The latest outage that a report at that time can mean: from 10 minutes before its onset to `window` ms after its end."""
     reported = ticket.reported_at or 0
     around = [
         outage
         for outage in outages
-        if outage.onset - _EARLY_MS <= reported and (outage.restored is None or reported <= outage.restored + window)
+        if outage.onset - EARLY_MS <= reported and (outage.restored is None or reported <= outage.restored + window)
     ]
-    return max(around, key=lambda outage: outage.onset).id if around else None
+    return max(around, key=lambda outage: outage.onset, default=None)
 
 
 def claim(outage: Outage, ticket: Entry | None, contract: Contract, as_of: int | None) -> Claim:

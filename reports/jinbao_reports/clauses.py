@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
-from jinbao_reports.interval import intersect, total
-from jinbao_reports.judge import JudgedOutage, Judgement, LinkJudgement
-from jinbao_reports.service_time import calendar_spans, service_spans
+from jinbao_reports.event_metrics import counted, failures, repairs, responses
+from jinbao_reports.judge import Case, JudgedOutage, Judgement, LinkJudgement
+from jinbao_reports.service_time import calendar_spans
 from jinbao_reports.sla import Clause, clause
 
 _PERIODS_A_YEAR = {"month": 12, "quarter": 4, "year": 1}
@@ -14,52 +14,36 @@ _PERIODS_A_YEAR = {"month": 12, "quarter": 4, "year": 1}
 
 def clauses(judged: LinkJudgement, judgement: Judgement) -> Iterator[Clause]:
     """Availability first, then each limit the contract sets. Durations are milliseconds."""
-    contract, limits = judgement.case.contract.value, judgement.case.contract.value.limits
+    case, contract, limits = judgement.case, judgement.case.contract.value, judgement.case.contract.value.limits
     yield Clause("availability", judged.ratios.low, contract.target, judged.verdict)
-    failures = [found for found in judged.outages if found.outage.scope == "link" and found.counted]
-    reported = [*failures, *(found for found in judged.elsewhere if found.counted)]
     if limits.response is not None:
-        yield clause("response", max(_responses(reported, judgement), default=None), limits.response)
+        yield clause("response", max(responses(judged, case), default=None), limits.response)
     if limits.repair is not None:
-        yield clause("repair", max(_repairs(reported, judgement), default=None), limits.repair.limit)
+        yield clause("repair", max(repairs(judged, case), default=None), limits.repair.limit)
+    yield from _measured(judged, case)
+
+
+def _measured(judged: LinkJudgement, case: Case) -> Iterator[Clause]:
+    """The limits on what was measured: no_data where nothing was."""
+    limits, seen = case.contract.value.limits, judged.verdict != "no_data"
     if limits.outages is not None:
-        yield clause("outages", _most_outages(failures, judgement, limits.outages.per), limits.outages.max)
+        most = _most_outages(failures(judged, case), case, limits.outages.per) if seen else None
+        yield clause("outages", most, limits.outages.max, "no_data")
     if limits.longest is not None:
-        yield clause("longest", max((found.counted for found in failures), default=0), limits.longest)
+        longest = max((found.counted for found in counted(judged)), default=0) if seen else None
+        yield clause("longest", longest, limits.longest, "no_data")
     if limits.loss is not None:
-        yield clause("loss", judged.quality.loss, limits.loss)
+        yield clause("loss", judged.quality.loss, limits.loss, "no_data")
     if limits.p95_ms is not None:
         p95 = judged.quality.percentiles.get(95)
-        yield clause("p95_ms", None if p95 is None else Fraction(p95, 1000), limits.p95_ms)
+        yield clause("p95_ms", None if p95 is None else Fraction(p95, 1000), limits.p95_ms, "no_data")
 
 
-def _responses(failures: list[JudgedOutage], judgement: Judgement) -> Iterator[int]:
-    """Report to acknowledgement, of the tickets acknowledged in the period."""
-    start, end = judgement.case.period.span
-    for found in failures:
-        ticket = found.claim.ticket
-        if ticket and ticket.reported_at is not None and ticket.acked_at is not None and start <= ticket.acked_at < end:
-            yield max(0, ticket.acked_at - ticket.reported_at)
-
-
-def _repairs(failures: list[JudgedOutage], judgement: Judgement) -> Iterator[int]:
-    """Report to restoration, of the outages restored in the period; on a working clock only the service hours run."""
-    (start, end), contract = judgement.case.period.span, judgement.case.contract.value
-    for found in failures:
-        ticket, restored = found.claim.ticket, found.outage.restored
-        if ticket is None or ticket.reported_at is None or restored is None or not start <= restored < end:
-            continue
-        span = ticket.reported_at, max(restored, ticket.reported_at)
-        working = contract.limits.repair is not None and contract.limits.repair.clock == "working"
-        hours = service_spans(span, contract.service_hours, contract.zone) if working else (span,)
-        yield total(intersect((span,), hours))
-
-
-def _most_outages(failures: list[JudgedOutage], judgement: Judgement, per: str) -> int:
+def _most_outages(found: list[JudgedOutage], case: Case, per: str) -> int:
     """The most outages with onset in one calendar month, quarter or year of the period."""
-    period, zone = judgement.case.period.span, judgement.case.contract.value.zone
-    onsets = [found.outage.onset for found in failures if period[0] <= found.outage.onset < period[1]]
-    return max(sum(start <= onset < end for onset in onsets) for start, end in calendar_spans(period, per, zone))
+    onsets = [item.outage.onset for item in found]
+    calendar = calendar_spans(case.period.span, per, case.contract.value.zone)
+    return max(sum(start <= onset < end for onset in onsets) for start, end in calendar)
 
 
 def credits_of(judgement: Judgement) -> dict[str, Any]:

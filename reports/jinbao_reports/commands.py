@@ -1,22 +1,20 @@
 """What each command of jinbao-report does: ask, judge, print."""
 
 import argparse
-import json
-import os
 import sys
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterable
+from fractions import Fraction
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
+from jinbao_config.indicators import SHARES
 from jinbao_config.shape import ConfigError
-from jinbao_reports import words
+from jinbao_reports import calendar, words
+from jinbao_reports.arguments import inputs
 from jinbao_reports.explain import explanation, lines
 from jinbao_reports.importers import read_history, telling
-from jinbao_reports.importers.arguments import add_arguments, reading
-from jinbao_reports.load import Answer, Asked, answer
+from jinbao_reports.importers.arguments import reading
+from jinbao_reports.load import Answer, answer, legal_days
+from jinbao_reports.printing import decimals, percent, print_json, print_table, write
 from jinbao_reports.render.node import StatementError
 from jinbao_reports.render.pdf import RenderError
 from jinbao_reports.source import BadInput
@@ -50,15 +48,24 @@ _OUTAGE_COLUMNS = (
     Text("责任方", "party"),
     Text("认定", "class"),
 )
+_INDICATOR_COLUMNS = (
+    Text("指标", "indicator"),
+    Text("指标值", "target"),
+    Text("实际完成值", "actual"),
+    Text("分值", "points"),
+    Text("得分", "score"),
+)
 _WROTE = Text("已写入 {path}", "wrote {path}")
 
 
 def compute(asked: Arguments) -> int:
     made = _answer(asked).statement()
     if asked.json:
-        _print_json(made)
+        print_json(made)
     else:
-        _print_table(_LINK_COLUMNS, (_link_row(link, asked.lang) for link in made["links"]), asked.lang)
+        print_table(_LINK_COLUMNS, (_link_row(link, asked.lang) for link in made["links"]), asked.lang)
+        if "indicators" in made:
+            print_table(_INDICATOR_COLUMNS, map(_indicator_row, made["indicators"]), asked.lang)
     return _news(made)
 
 
@@ -66,16 +73,16 @@ def outages(asked: Arguments) -> int:
     made = _answer(asked).statement()
     found = [{**outage, "link": link["link"], "name": link["name"]} for link in made["links"] for outage in link["outages"]]
     if asked.json:
-        _print_json(found)
+        print_json(found)
     else:
-        _print_table(_OUTAGE_COLUMNS, (row for outage in found for row in _outage_rows(outage, asked.lang)), asked.lang)
+        print_table(_OUTAGE_COLUMNS, (row for outage in found for row in _outage_rows(outage, asked.lang)), asked.lang)
     return DONE
 
 
 def explain(asked: Arguments) -> int:
     told = explanation(_answer(asked).judgement, asked.outage, asked.lang)
     if asked.json:
-        _print_json(told)
+        print_json(told)
     else:
         for line in lines(told, asked.lang):
             print(line)
@@ -89,13 +96,23 @@ def month(asked: Arguments) -> int:
     made = _answer(asked).statement()
     page = render_month(made, asked.out, asked.lang)
     figures = page.with_suffix(".json")
-    _write(figures, statement_bytes(made).decode())
+    write(figures, statement_bytes(made).decode())
     if asked.json:
-        _print_json({"pdf": str(page), "statement": str(figures)})
+        print_json({"pdf": str(page), "statement": str(figures)})
     else:
         for path in (page, figures):
             print(_WROTE.to(asked.lang, path=path))
     return _news(made)
+
+
+def legal_calendar(asked: Arguments) -> int:
+    told = calendar.year(legal_days(asked.calendar, asked.as_of), asked.year)
+    if asked.json:
+        print_json(told)
+    else:
+        for line in calendar.lines(told, asked.lang):
+            print(line)
+    return DONE
 
 
 def import_history(asked: Arguments) -> int:
@@ -111,33 +128,16 @@ def import_history(asked: Arguments) -> int:
     if asked.out is None:
         sys.stdout.write(text)
         return DONE
-    _write(asked.out, text)
+    write(asked.out, text)
     if asked.json:
-        _print_json(telling.summary(history, asked.origin, asked.out))
+        print_json(telling.summary(history, asked.origin, asked.out))
     else:
         print(_WROTE.to(asked.lang, path=asked.out))
     return DONE
 
 
-def add_import_arguments(command: argparse.ArgumentParser) -> None:
-    add_arguments(command)
-
-
 def _answer(asked: Arguments) -> Answer:
-    return answer(
-        Asked(
-            links=asked.links,
-            contracts=asked.contract,
-            period=asked.period,
-            samples=asked.samples,
-            intervals=asked.intervals,
-            store=asked.store,
-            events=asked.events,
-            ledgers=asked.ledger,
-            as_of=asked.as_of,
-            profile=asked.profile,
-        )
-    )
+    return answer(inputs(asked))
 
 
 def _news(made: Json) -> int:
@@ -149,12 +149,12 @@ def _news(made: Json) -> int:
 def _link_row(link: Json, lang: str) -> tuple[str, ...]:
     seconds, availability = link["seconds"], link["availability"]
     excused = f"{seconds['excluded']} + {seconds['not_carrier']}"
-    bounds = f"{_percent(availability['low'])} – {_percent(availability['high'])}"
+    bounds = f"{percent(availability['low'])} – {percent(availability['high'])}"
     verdict = words.verdict(link["verdict"], lang)
     return (
         f"{link['name']} {link['link']}",
         bounds,
-        _percent(link["coverage"]),
+        percent(link["coverage"]),
         str(seconds["counted"]),
         excused,
         str(seconds["disputed"]),
@@ -162,12 +162,11 @@ def _link_row(link: Json, lang: str) -> tuple[str, ...]:
     )
 
 
-def _percent(ratio: float | None) -> str:
-    """Cut, never rounded up, to 4 decimals of a percent."""
-    if ratio is None:
-        return "—"
-    millionths = int(round(ratio * 10**12) // 10**6)
-    return f"{millionths // 10**4}.{millionths % 10**4:04d}%"
+def _indicator_row(item: Json) -> tuple[str, ...]:
+    """Cut, never rounded up, to 3 decimals; a share as a percentage."""
+    show: Callable[[Any], str] = percent if item["measure"] in SHARES else decimals
+    target, points = (float(Fraction(item[name])) for name in ("target", "points"))
+    return item["name"], show(target), show(item["actual"]), decimals(points), decimals(item["score"])
 
 
 def _outage_rows(outage: Json, lang: str) -> Iterable[tuple[str, ...]]:
@@ -187,27 +186,3 @@ def _outage_rows(outage: Json, lang: str) -> Iterable[tuple[str, ...]]:
             words.word(words.PARTIES, piece["party"], lang),
             words.word(words.CLASSES, piece["class"], lang) if piece["class"] else "—",
         )
-
-
-def _print_table(columns: Iterable[Text], rows: Iterable[tuple[str, ...]], lang: str) -> None:
-    table = Table()
-    for column in columns:
-        table.add_column(column.to(lang))
-    for row in rows:
-        table.add_row(*row)
-    # Into a file or pipe nothing may be cut to an imagined terminal's width.
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, ensure_ascii=False, indent=2))
-
-
-def _write(file: Path, text: str) -> None:
-    """Whole or not at all."""
-    part = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)

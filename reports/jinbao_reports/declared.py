@@ -8,7 +8,7 @@ from jinbao_config.links import ALL_LINKS
 from jinbao_reports.attribution import Attributed
 from jinbao_reports.files import StateSpan
 from jinbao_reports.interval import FOREVER, Span, Spans, intersect, merge, union
-from jinbao_reports.quality import Quality, quality
+from jinbao_reports.quality import NOTHING_ASKED, Quality
 from jinbao_reports.smoothing import Slice
 from jinbao_reports.state import LinkState, Outage
 from jinbao_reports.stated import Stated
@@ -42,7 +42,7 @@ class Declared:
         wanted = "down" if outage.scope == "link" else "service_down"
         pieces = [piece for piece in self._of(outage.link) if piece.state == wanted]
         slices = [
-            Slice(start, end, row_of(piece.cause), Observation(service=outage.scope == "service"), ())
+            Slice(start, end, row_of(piece.cause), Observation(service=outage.scope == "service"))
             for piece in pieces
             for span in intersect((piece.span,), outage.down)
             for start, end in self._cut(outage.link, span)
@@ -55,7 +55,7 @@ class Declared:
         yield from pairwise(sorted({*span, *inside}))
 
     def quality(self, link: str, spans: Spans) -> Quality:
-        return quality((), spans)
+        return NOTHING_ASKED
 
 
 def row_of(cause: str) -> Row:

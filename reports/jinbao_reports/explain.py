@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
+from jinbao_collector.series import NONE
 from jinbao_config.links import ALL_LINKS
 from jinbao_reports import words
 from jinbao_reports.attribution import County
+from jinbao_reports.direction import PeerCounts
 from jinbao_reports.interval import intersect
 from jinbao_reports.judge import JudgedOutage, Judgement, LinkJudgement, Part
 from jinbao_reports.notation import Writer, seconds
@@ -15,6 +17,7 @@ from jinbao_reports.words import Text
 
 _ALL_HOLD = Text("各条件均成立", "all conditions hold")
 _FAILED = Text("不成立：{words}", "not: {words}")
+_COUNTS = Text("发出 {sent}，到达 {arrived}，返回 {returned}", "{sent} sent, {arrived} arrived, {returned} came back")
 _EDGES = {"onset": Text("开始前后", "onset"), "restored": Text("恢复前后", "restored")}
 _AROUND = 4
 """Samples shown before and after each edge: enough to see n = 3 turn the state."""
@@ -42,8 +45,12 @@ def explanation(judgement: Judgement, outage_id: str, lang: str = "zh") -> dict[
         "onset": write.instant(found.outage.onset),
         "restored": write.instant(found.outage.restored),
         "suspect": found.suspect,
+        "counts": [_counted(one, write) for one in found.counts],
         "edges": _edges(judgement, found, write),
-        "parts": [_part(run, write, lang) for run in _runs(found.parts)],
+        "parts": [
+            _part(run, found.direction((run[0].start, run[-1].end), judgement.case.links.interval("peer")), write, lang)
+            for run in _runs(found.parts)
+        ],
         "entries": list(_entries(judgement, found, write)),
     }
 
@@ -60,7 +67,7 @@ def _runs(parts: tuple[Part, ...]) -> Iterator[tuple[Part, ...]]:
         yield tuple(run)
 
 
-def _part(run: tuple[Part, ...], write: Writer, lang: str) -> dict[str, Any]:
+def _part(run: tuple[Part, ...], direction: str | None, write: Writer, lang: str) -> dict[str, Any]:
     first = _telling(run)
     steps = [_step(row, failed, lang) for row, failed in trace(first.slice.seen)]
     return {
@@ -71,13 +78,25 @@ def _part(run: tuple[Part, ...], write: Writer, lang: str) -> dict[str, Any]:
         "cause": first.verdict.cause,
         "party": first.verdict.party,
         "class": first.verdict.klass,
+        "direction": direction,
         "smoothed": sum(list(trace(part.slice.seen))[-1][0] != part.slice.row for part in run),
         "slices": len(run),
         "seen": [
             {"vantage": look.vantage, "target": look.target, "at": write.instant(look.at), "outcome": look.outcome}
-            for look in first.slice.looks
+            for look in first.slice.looks(first.start)
         ],
         "table": steps,
+    }
+
+
+def _counted(one: PeerCounts, write: Writer) -> dict[str, Any]:
+    return {
+        "vantage": one.vantage,
+        "from": write.instant(one.start),
+        "to": write.instant(one.end),
+        "sent": one.sent,
+        "arrived": one.arrived,
+        "returned": one.returned,
     }
 
 
@@ -103,7 +122,7 @@ def _edges(judgement: Judgement, found: JudgedOutage, write: Writer) -> list[dic
             if at is not None and name[0] in (found.outage.link, ALL_LINKS):
                 around = measured.rung(*name).around(at, _AROUND)
                 samples = [
-                    {"at": write.instant(instant), "outcome": around.outcomes[code], "rtt_us": rtt if rtt >= 0 else None}
+                    {"at": write.instant(instant), "outcome": around.outcomes[code], "rtt_us": None if rtt == NONE else rtt}
                     for instant, code, rtt in zip(around.at.tolist(), around.outcome.tolist(), around.rtt.tolist(), strict=True)
                 ]
                 rows.append({"edge": edge, "vantage": name[1], "target": name[2], "samples": samples})
@@ -136,7 +155,8 @@ def lines(told: dict[str, Any], lang: str) -> Iterator[str]:
         yield ""
         yield f"{part['from']} → {part['to']}  {part['seconds']} s"
         cause, party = words.word(words.CAUSES, part["cause"], lang), words.word(words.PARTIES, part["party"], lang)
-        yield f"  {cause} [{part['cause']}] · {party} · {words.word(words.CLASSES, part['class'], lang)}"
+        way = f" · {words.DIRECTIONS[part['direction']].to(lang)}" if part["direction"] else ""
+        yield f"  {cause} [{part['cause']}] · {party} · {words.word(words.CLASSES, part['class'], lang)}{way}"
         for seen in part["seen"]:
             rung = words.rung(seen["vantage"], seen["target"], lang)
             yield f"    {rung}: {words.outcome(seen['outcome'], lang)} @ {seen['at']}"
@@ -145,6 +165,9 @@ def lines(told: dict[str, Any], lang: str) -> Iterator[str]:
             reason = step["because"] if step["matched"] else _FAILED.to(lang, words=step["because"])
             yield f"    {mark} {step['row']:>5} {step['cause']:<21} {reason}"
     yield ""
+    for one in told["counts"]:
+        counts = _COUNTS.to(lang, sent=one["sent"], arrived=one["arrived"], returned=one["returned"])
+        yield f"  {words.rung(one['vantage'], 'peer', lang)} {one['from']} → {one['to']}: {counts}"
     for edge in told["edges"]:
         shown = "  ".join(f"{sample['at'][11:]} {sample['outcome']}" for sample in edge["samples"])
         yield f"  {_EDGES[edge['edge']].to(lang)} {words.rung(edge['vantage'], edge['target'], lang)}: {shown}"

@@ -18,7 +18,7 @@ from jinbao_reports.interval import Span
 from jinbao_reports.source import BadInput, digest
 
 _SAMPLE_COLUMNS = ("link", "vantage", "target", "sent_at", "outcome", "rtt_us")
-_SAMPLE_NUMBERS = (("rtt_us", 0), ("seq", 0), ("mono_ns", 0), ("interval_ms", 1))
+_SAMPLE_NUMBERS = (("rtt_us", None), ("seq", 0), ("mono_ns", 0), ("interval_ms", 1))
 _SAMPLE_OPTIONAL = ("boot_id", "seq", "mono_ns", "interval_ms")
 _EVENT_COLUMNS = ("link", "vantage", "at", "event", "boot_id")
 _EVENT_OPTIONAL = ("detail",)
@@ -98,14 +98,15 @@ class _Rows:
                 self.complain(column == code, lambda row, word=word, sentence=sentence: f"{name} {word!r}: {sentence}")  # type: ignore[misc]
         return column, tuple(words)
 
-    def numbers(self, name: str, least: int) -> npt.NDArray[np.int64]:
-        """A column of whole numbers; empty is NONE."""
+    def numbers(self, name: str, least: int | None) -> npt.NDArray[np.int64]:
+        """A column of whole numbers; empty is NONE, which therefore cannot be written out."""
         text = self.text(name)
         whole = text.str.fullmatch(r"-?\d{1,18}").to_numpy(bool)
         values = np.full(len(text), NONE, np.int64)
         values[whole] = text[whole].astype("int64").to_numpy()
-        good = (text == "").to_numpy(bool) | (whole & (values >= least))
-        self.complain(~good, lambda row: f"{name} {text[row]!r}: expected a whole number, at least {least}, or nothing")
+        good = (text == "").to_numpy(bool) | (whole & (values != NONE if least is None else values >= least))
+        bound = "other than -1" if least is None else f"at least {least}"
+        self.complain(~good, lambda row: f"{name} {text[row]!r}: expected a whole number, {bound}, or nothing")
         return values
 
     def instants_us(self, name: str) -> npt.NDArray[np.int64]:
@@ -163,11 +164,13 @@ def read_samples(file: Path, interval_of: Callable[[str], int]) -> tuple[dict[Se
     return found, digest(file)
 
 
-def conflicts(recorded: dict[SeriesKey, Series]) -> Iterator[Flaw]:
-    """Samples that came twice with different content (R1.4)."""
+def flaws(recorded: dict[SeriesKey, Series]) -> Iterator[Flaw]:
+    """Samples that came twice with different content (R1.4); round trips that no right clock measured (RFC 2330 section 10)."""
     for (link, _, target), series in recorded.items():
         for at in series.conflicts:
             yield Flaw("conflict", link, target, at)
+        for at in series.at[series.rtt < NONE].tolist():
+            yield Flaw("negative_rtt", link, target, at)
 
 
 def in_order(event: Event) -> tuple[int, str, str, str, str, str]:

@@ -1,6 +1,6 @@
 """Sets of time: sorted, disjoint, half-open spans of integer milliseconds UTC."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 
 Span = tuple[int, int]
@@ -21,7 +21,15 @@ def merge(spans: Iterable[Span]) -> Spans:
 
 
 def intersect(left: Spans, right: Spans) -> Spans:
-    return tuple(_overlaps(left, right))
+    return tuple(_overlaps(near(left, right), near(right, left)))
+
+
+def near(spans: Spans, others: Spans) -> Spans:
+    """Without those that lie wholly before or after the others: a minute is often put beside a year's thousand spans."""
+    if not spans or not others:
+        return ()
+    first = max(bisect_right(spans, (others[0][0], FOREVER[0][1])) - 1, 0)
+    return spans[first : bisect_left(spans, (others[-1][1],), first)]
 
 
 def _overlaps(left: Spans, right: Spans) -> Iterator[Span]:
@@ -37,7 +45,7 @@ def _overlaps(left: Spans, right: Spans) -> Iterator[Span]:
 
 
 def subtract(left: Spans, right: Spans) -> Spans:
-    return intersect(left, complement(right))
+    return intersect(left, complement(near(right, left)))
 
 
 def complement(spans: Spans) -> Spans:

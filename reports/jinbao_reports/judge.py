@@ -1,7 +1,7 @@
 """Measurements, contract and statements -> everything a Statement says, still exact. The summary of the whole is `judge`."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from jinbao_collector.entry import Entry
@@ -13,7 +13,9 @@ from jinbao_reports import sla
 from jinbao_reports.attribution import Attributed, County
 from jinbao_reports.claims import NO_CLAIM, Claim, claim, tickets_of
 from jinbao_reports.common_events import CommonEvent, common_events
+from jinbao_reports.direction import PeerCounts, around, direction
 from jinbao_reports.interval import FOREVER, Span, Spans, intersect, merge, subtract, total
+from jinbao_reports.legal_days import LegalDays, shipped
 from jinbao_reports.measured import Measured
 from jinbao_reports.profiles import OutageRule, outage_rule
 from jinbao_reports.quality import Quality
@@ -28,13 +30,16 @@ from jinbao_reports.timeline import Flap
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is to be judged, and under what: the contract in force at the period's start, entries known at `as_of`."""
+    """What is to be judged, and under what: the contract in force at the period's start, entries known at `as_of`, and
+    the legal days as they had been published then.
+    """
 
     links: Links
     contract: Document[Contract]
     period: Period
     entries: tuple[Entry, ...]
     as_of: int | None
+    legal: LegalDays = field(default_factory=shipped)
 
     @property
     def rule(self) -> Rule:
@@ -84,7 +89,8 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class JudgedOutage:
-    """An outage with its causes; `classed` says, class by class, what of the service time it took."""
+    """An outage with its causes; `classed` says, class by class, what of the service time it took, `counts` what both ends'
+    reflectors counted around it."""
 
     outage: Outage
     parts: tuple[Part, ...]
@@ -93,17 +99,22 @@ class JudgedOutage:
     suspect: bool
     edge_error: int
     is_edge: bool
+    counts: tuple[PeerCounts, ...] = ()
 
     @property
     def counted(self) -> int:
         return total(self.classed["counted"])
+
+    def direction(self, span: Span, interval: int) -> str | None:
+        """In which direction the line was down in this part of it: up, down, both, or not known (row 21)."""
+        return direction(around(self.counts, span, interval))
 
 
 @dataclass(frozen=True, slots=True)
 class LinkJudgement:
     """One link's figures. `in_force` is the period within its validity, `service` that within the service hours.
 
-    `outages` have DOWN time in the period. `elsewhere` are reported outages without: their ticket may fall into it.
+    `outages` have DOWN time in the period. `elsewhere` are reported outages without, whose ticket or restoration falls into it.
     """
 
     link: Link
@@ -160,7 +171,7 @@ def judge(basis: Basis, case: Case) -> Judgement:
 def _judge_link(basis: Basis, case: Case, link: Link) -> LinkJudgement:
     contract, state, stated = case.contract.value, basis.states[link.code], basis.stated[link.code]
     in_force = intersect((case.period.span,), validity(link, contract.zone))
-    service = intersect(in_force, service_spans(case.period.span, contract.service_hours, contract.zone))
+    service = intersect(in_force, service_spans(case.period.span, contract.service_hours, contract.zone, case.legal))
     known = tuple(_judge_outages(basis, case, link, in_force, service))
     judged = tuple(found for found in known if intersect(found.outage.down, in_force))
     on_link = [found for found in judged if found.outage.scope == "link"]
@@ -191,7 +202,8 @@ def _judge_link(basis: Basis, case: Case, link: Link) -> LinkJudgement:
 def _judge_outages(basis: Basis, case: Case, link: Link, in_force: Spans, service: Spans) -> Iterator[JudgedOutage]:
     """Every outage is attributed, for grace carries from one to the next.
 
-    Kept are those with DOWN time in the period, classed by its service time, and the reported ones of other periods.
+    Kept are those with DOWN time in the period, classed by its service time, and those of other periods whose ticket was
+    acknowledged, or which were restored, in this one.
     """
     state, stated, contract = basis.states[link.code], basis.stated[link.code], case.contract.value
     interval = case.links.interval(contract.state.service.target)
@@ -204,19 +216,25 @@ def _judge_outages(basis: Basis, case: Case, link: Link, in_force: Spans, servic
             grace = attributed.grace
             ticket = tickets.get(outage.id)
             within = bool(intersect(outage.down, in_force))
-            if within or ticket:
+            if within or (ticket and _falls_into(case.period.span, ticket, outage)):
                 parts = tuple(_parts(attributed.slices, link, contract, stated, scope))
                 claimed = claim(outage, ticket, contract, case.as_of) if scope == "link" else NO_CLAIM
-                hours = service if within else _hours_of(outage, link, contract)
+                hours = service if within else _hours_of(outage, link, case)
                 classed = _classed(parts, claimed, hours, stated.excluded)
                 edge = is_edge(outage, state, interval)
-                yield JudgedOutage(outage, parts, claimed, classed, attributed.suspect, attributed.edge_error, edge)
+                yield JudgedOutage(
+                    outage, parts, claimed, classed, attributed.suspect, attributed.edge_error, edge, attributed.counts
+                )
 
 
-def _hours_of(outage: Outage, link: Link, contract: Contract) -> Spans:
+def _falls_into(period: Span, ticket: Entry, outage: Outage) -> bool:
+    return any(at is not None and period[0] <= at < period[1] for at in (ticket.acked_at, outage.restored))
+
+
+def _hours_of(outage: Outage, link: Link, case: Case) -> Spans:
     """The service time that an outage of another period touched."""
-    whole = outage.onset, outage.down[-1][1]
-    return intersect(validity(link, contract.zone), service_spans(whole, contract.service_hours, contract.zone))
+    contract, whole = case.contract.value, (outage.onset, outage.down[-1][1])
+    return intersect(validity(link, contract.zone), service_spans(whole, contract.service_hours, contract.zone, case.legal))
 
 
 def _parts(slices: Iterable[Slice], link: Link, contract: Contract, stated: Stated, scope: str) -> Iterator[Part]:

@@ -13,11 +13,14 @@ from jinbao_collector.ledger import Ledger
 from jinbao_collector.manifest import Manifests
 from jinbao_collector.store import Flaw, Reader, open_store
 from jinbao_config.contract import Contract, read_contract
+from jinbao_config.indicators import Indicators, read_indicators
 from jinbao_config.links import Links, read_links
 from jinbao_config.shape import Document
 from jinbao_reports import files
 from jinbao_reports.declared import Declared, is_cause
+from jinbao_reports.indicators import scored
 from jinbao_reports.judge import Case, Judgement, contract_in_force, judge, judge_samples
+from jinbao_reports.legal_days import LegalDays, read_legal_days, shipped
 from jinbao_reports.source import BadInput, Recorded
 from jinbao_reports.statement import statement
 
@@ -36,6 +39,8 @@ class Asked:
     ledgers: Sequence[Path] = ()
     as_of: str | None = None
     profile: str | None = None
+    calendar: Path | None = None
+    indicators: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,37 +51,73 @@ class Answer:
     inputs: dict[str, str]
     flaws: tuple[Flaw, ...]
     manifest: dict[str, str] | None = None
+    indicators: Indicators | None = None
 
     def statement(self) -> dict[str, Any]:
         """With the newest daily manifest of the store, where there is one: what an outside anchor would attest."""
         made = statement(self.judgement, self.inputs, self.flaws)
+        if self.indicators is not None:
+            made["indicators"] = scored(self.indicators, self.judgement)
         return made if self.manifest is None else {**made, "manifest": self.manifest}
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """Everything a command named, read once: judged as it was declared, or under another case."""
+
+    case: Case
+    inputs: dict[str, str]
+    source: Reader | tuple[files.StateSpan, ...]
+    manifest: dict[str, str] | None = None
+    indicators: Indicators | None = None
+
+    def answer(self, case: Case | None = None) -> Answer:
+        case = self.case if case is None else case
+        if isinstance(self.source, tuple):
+            codes = tuple(link.code for link in case.in_force())
+            judgement = judge(Declared(self.source, case.stated(), codes, case.as_of), case)
+            return Answer(judgement, self.inputs, (), indicators=self.indicators)
+        judgement = judge_samples(self.source, case)
+        return Answer(judgement, self.inputs, self.source.flaws(), self.manifest, self.indicators)
 
 
 def answer(asked: Asked) -> Answer:
     """Raises ConfigError and BadInput, both naming file, place and what would be right."""
+    return gather(asked).answer()
+
+
+def gather(asked: Asked) -> Gathered:
+    """Raises as `answer` does."""
     links = read_links(asked.links)
     case, inputs = _case(asked, links)
+    wanted = None
+    if asked.indicators is not None:
+        document = read_indicators(asked.indicators)
+        wanted, inputs["indicators"] = document.value, document.sha256
     if asked.intervals is not None:
         spans, inputs["intervals"] = files.read_intervals(asked.intervals)
         _refuse_unknown_causes(asked.intervals, spans)
-        codes = tuple(link.code for link in case.in_force())
-        return Answer(judge(Declared(spans, case.stated(), codes, case.as_of), case), inputs, ())
+        return Gathered(case, inputs, spans, indicators=wanted)
     source = _source(asked, links.value)
-    inputs |= source.inputs()
-    judgement = judge_samples(source, case)
-    return Answer(judgement, inputs, source.flaws(), _newest_manifest(asked.store, case))
+    return Gathered(case, {**inputs, **source.inputs()}, source, _newest_manifest(asked.store, case), wanted)
 
 
 def _case(asked: Asked, links: Document[Links]) -> tuple[Case, dict[str, str]]:
     contract, period = contract_in_force([read_contract(file) for file in asked.contracts], asked.period)
-    entries, inputs = _entries(asked)
+    entries, inputs = read_ledgers(asked.store, asked.ledgers)
     inputs |= {"links": links.sha256, "contract": contract.sha256}
     as_of = None if asked.as_of is None else files.parse_as_of(asked.as_of)
-    return Case(links.value, _under(contract, asked.profile), period, entries, as_of), inputs
+    legal = legal_days(asked.calendar, asked.as_of)
+    return Case(links.value, under_profile(contract, asked.profile), period, entries, as_of, legal), inputs
 
 
-def _under(contract: Document[Contract], profile: str | None) -> Document[Contract]:
+def legal_days(file: Path | None, as_of: str | None) -> LegalDays:
+    """Our edition of the legal calendar, or another; with what had been published at `as_of`."""
+    legal = shipped() if file is None else read_legal_days(file)
+    return legal if as_of is None else legal.known_at(files.parse_as_of(as_of))
+
+
+def under_profile(contract: Document[Contract], profile: str | None) -> Document[Contract]:
     """Another profile than the contract's is judged by its own defaults (R9)."""
     rule = contract.value.rule
     if profile is None or profile == rule.profile:
@@ -85,16 +126,19 @@ def _under(contract: Document[Contract], profile: str | None) -> Document[Contra
     return dataclasses.replace(contract, value=dataclasses.replace(contract.value, rule=rule))
 
 
-def _entries(asked: Asked) -> tuple[tuple[Entry, ...], dict[str, str]]:
-    """The store's own ledger, then ledger files; an id may stand once."""
+def read_ledgers(store: Path | None, ledgers: Sequence[Path]) -> tuple[tuple[Entry, ...], dict[str, str]]:
+    """The entries of a store's own ledger, then of ledger files, and their digests; an id may stand once.
+
+    Raises BadInput, ConfigError, and LedgerError where the store's is damaged or was changed.
+    """
     entries: list[Entry] = []
     inputs: dict[str, str] = {}
-    if asked.store is not None:
-        with Ledger(Home(asked.store).ledger) as ledger:
+    if store is not None:
+        with Ledger(Home(store).ledger) as ledger:
             ledger.verify()
             entries += ledger.entries()
             inputs["ledger_head"] = ledger.head[1]
-    for index, file in enumerate(asked.ledgers):
+    for index, file in enumerate(ledgers):
         document = read_entries(file)
         inputs["ledger" if not index else f"ledger_{index + 1}"] = document.sha256
         entries += document.value.entry
@@ -123,7 +167,7 @@ def _source(asked: Asked, links: Links) -> Reader:
     if asked.events is not None:
         events, events_digest = files.read_events(asked.events)
         digests.append(("events", events_digest))
-    return Recorded(recorded, events, tuple(digests), (*files.conflicts(recorded), *unknown))
+    return Recorded(recorded, events, tuple(digests), (*files.flaws(recorded), *unknown))
 
 
 def _newest_manifest(store: Path | None, case: Case) -> dict[str, str] | None:

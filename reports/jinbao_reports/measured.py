@@ -1,21 +1,19 @@
 """What was measured, ready for judgement: each rung on the right clock, each agent's life, each site's power."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from jinbao_agent.sample import Event
 from jinbao_collector.store import Reader, SeriesKey
-from jinbao_config.links import ALL_LINKS, COUNTY_SITE_TARGETS, TOWNSHIP_TARGETS, Links
-from jinbao_reports.clock_steps import steps_of
+from jinbao_config.links import ALL_LINKS, COUNTY_SITE_TARGETS, TOWNSHIP_TARGETS, Links, Target
+from jinbao_reports.clock_steps import restamp_events, steps_of
 from jinbao_reports.interval import FOREVER, Span
 from jinbao_reports.life import AgentLife
 from jinbao_reports.profiles import OutageRule
-from jinbao_reports.right_clock import Source
+from jinbao_reports.right_clock import CHUNK_MS, Source
 from jinbao_reports.rung import Rung
-from jinbao_reports.timeline import Results, Timeline, end_to_end, hysteresis, windows
-
-_CHUNK_MS = 86_400_000
+from jinbao_reports.timeline import Meaning, Results, Timeline, end_to_end, hysteresis, windows
 
 
 @dataclass(frozen=True)
@@ -26,47 +24,60 @@ class Measured:
     links: Links
     wait_ms: int
     window: Span
-    _rungs: dict[tuple[str, str, str, bool], Rung] = field(default_factory=dict)
+    _rungs: dict[tuple[SeriesKey, bool], Rung] = field(default_factory=dict)
+    _windows: dict[tuple[SeriesKey, OutageRule, bool], Results] = field(default_factory=dict)
+    _timelines: dict[tuple[SeriesKey, OutageRule, bool], Timeline] = field(default_factory=dict)
     _lives: dict[tuple[str, str], AgentLife] = field(default_factory=dict)
 
     @cached_property
-    def names(self) -> frozenset[tuple[str, str, str]]:
+    def names(self) -> frozenset[SeriesKey]:
         return frozenset(self.source.names())
 
     @cached_property
     def events(self) -> tuple[Event, ...]:
-        return self.source.events(*self.window)
+        """On the right clock."""
+        return restamp_events(self.source.events(*self.window))
+
+    @cached_property
+    def _events_of(self) -> Mapping[tuple[str, str], tuple[Event, ...]]:
+        """By link and vantage."""
+        found: dict[tuple[str, str], list[Event]] = {}
+        for event in self.events:
+            found.setdefault((event.link, event.vantage), []).append(event)
+        return {who: tuple(events) for who, events in found.items()}
 
     def rung(self, link: str, vantage: str, target: str, *, service: bool | None = None) -> Rung:
         """One series prepared. `service`: a refusal is a failure, as on the service timeline; by default so for `app`."""
-        key = link, vantage, target, target == "app" if service is None else service
-        if key not in self._rungs:
-            self._rungs[key] = self._prepare(*key)
-        return self._rungs[key]
+        key = link, vantage, target
+        serving = target == "app" if service is None else service
+        if (key, serving) not in self._rungs:
+            asked = self._asked(*key)
+            meaning = Meaning(self.wait_ms, asked.host if asked else "", serving, asked is not None and asked.kind == "peer")
+            source = Source(self.source, key, self.window, meaning)
+            self._rungs[key, serving] = Rung.prepare(source, steps_of(self.events, *key[:2]))
+        return self._rungs[key, serving]
 
-    def _prepare(self, link: str, vantage: str, target: str, service: bool) -> Rung:
-        host = self._host(link, vantage, target)
-        source = Source(self.source, (link, vantage, target), self.window, self.wait_ms, host, service)
-        return Rung.prepare(source, steps_of(self.events, link, vantage))
-
-    def _host(self, link: str, vantage: str, target: str) -> str:
+    def _asked(self, link: str, vantage: str, target: str) -> Target | None:
+        """What links.toml declares as this rung's target."""
         if link == ALL_LINKS:
-            targets = self.links.county.targets
-        else:
-            declared = self.links[link]
-            targets = declared.targets if vantage == "township" else declared.seen_from_county()
-        return targets[target].host if target in targets else ""
+            return self.links.county.targets.get(target)
+        declared = self.links[link]
+        return (declared.targets if vantage == "township" else declared.seen_from_county()).get(target)
 
     def judged(self, key: SeriesKey, rule: OutageRule, *, service: bool = False) -> Results:
         """What the rule looks at: the samples, or their windows."""
-        rung = self.rung(*key, service=service)
         if rule.dt is None or rule.c is None:
-            return rung.results
-        whole_windows = -(-_CHUNK_MS // rule.dt) * rule.dt
-        return end_to_end([windows(part.results, rule.dt, rule.c) for part in rung.close_ups(*FOREVER[0], whole_windows)])
+            return self.rung(*key, service=service).results
+        if (key, rule, service) not in self._windows:
+            whole = -(-CHUNK_MS // rule.dt) * rule.dt
+            parts = self.rung(*key, service=service).close_ups(*FOREVER[0], whole)
+            self._windows[key, rule, service] = end_to_end([windows(part.results, rule.dt, rule.c) for part in parts])
+        return self._windows[key, rule, service]
 
     def timeline(self, key: SeriesKey, rule: OutageRule, *, service: bool = False) -> Timeline:
-        return hysteresis(self.judged(key, rule, service=service), rule.n)
+        if (key, rule, service) not in self._timelines:
+            self._timelines[key, rule, service] = hysteresis(self.judged(key, rule, service=service), rule.n)
+        return self._timelines[key, rule, service]
 
     def township(self, link: str) -> AgentLife:
         return self._life(link, "township", TOWNSHIP_TARGETS)
@@ -79,6 +90,6 @@ class Measured:
             records = tuple(
                 self.rung(link, vantage, target).records for target in targets if (link, vantage, target) in self.names
             )
-            events = tuple(event for event in self.events if event.link == link and event.vantage == vantage)
+            events = self._events_of.get((link, vantage), ())
             self._lives[link, vantage] = AgentLife(records, events, self.links.interval("core"))
         return self._lives[link, vantage]

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-import chinese_calendar
-
 from jinbao_config import units
 from jinbao_config.contract import ServiceHours
 from jinbao_config.links import Link
 from jinbao_reports.interval import FOREVER, Span, Spans, intersect, merge
+from jinbao_reports.legal_days import LegalDays
 from jinbao_reports.source import BadInput
 
 _DAY = timedelta(days=1)
@@ -96,17 +95,17 @@ def validity(link: Link, zone: ZoneInfo) -> Spans:
     return ((midnight_ms(link.from_, zone), end),)
 
 
-def service_spans(span: Span, hours: ServiceHours, zone: ZoneInfo) -> Spans:
+def service_spans(span: Span, hours: ServiceHours, zone: ZoneInfo, legal: LegalDays) -> Spans:
     """The contract's service hours within a span. Raises BadInput for a year whose legal calendar is not known."""
     if hours.days == "all" and hours.spans == ((0, units.DAY_MS),):
         return (span,)
-    return intersect((span,), merge(_daily(span, hours, zone)))
+    return intersect((span,), merge(_daily(span, hours, zone, legal)))
 
 
-def _daily(span: Span, hours: ServiceHours, zone: ZoneInfo) -> Iterator[Span]:
+def _daily(span: Span, hours: ServiceHours, zone: ZoneInfo, legal: LegalDays) -> Iterator[Span]:
     day = local_day(span[0], zone)
     while midnight_ms(day, zone) < span[1]:
-        if hours.days == "all" or is_legal_workday(day):
+        if hours.days == "all" or legal.is_workday(day):
             following = midnight_ms(day + _DAY, zone)
             for first, last in hours.spans:
                 yield _clock_ms(day, first, zone), following if last == units.DAY_MS else _clock_ms(day, last, zone)
@@ -117,13 +116,3 @@ def _clock_ms(day: date, after_midnight: int, zone: ZoneInfo) -> int:
     """The instant at which the local clock shows a time: not midnight plus hours, on a day when the clock changes."""
     hour, minute = divmod(after_midnight // 60_000, 60)
     return units.datetime_us(datetime.combine(day, time(hour, minute), zone)) // 1000
-
-
-def is_legal_workday(day: date) -> bool:
-    """By the State Council's notice, 调休 included. Raises BadInput for a year without one: Mon-Fri would be a guess."""
-    try:
-        return bool(chinese_calendar.is_workday(day))
-    except NotImplementedError:
-        raise BadInput(
-            f"service_hours: no legal calendar is known for {day.year}; install a newer chinesecalendar that carries its notice"
-        ) from None

@@ -96,7 +96,10 @@ def within_edge_error(ratios: Availability, target: Fraction, edge_error_ms: int
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One promise and what became of it. `actual` and `limit` are exact; not_applicable where nothing called for it."""
+    """One promise and what became of it. `actual` and `limit` are exact.
+
+    not_applicable where nothing called for it, no_data where nothing was measured.
+    """
 
     id: str
     actual: Fraction | None
@@ -104,10 +107,10 @@ class Clause:
     verdict: str
 
 
-def clause(id: str, actual: Fraction | int | None, limit: Fraction | int) -> Clause:
-    """A promise kept as long as `actual` does not exceed `limit`."""
+def clause(id: str, actual: Fraction | int | None, limit: Fraction | int, absent: str = "not_applicable") -> Clause:
+    """A promise kept as long as `actual` does not exceed `limit`; `absent` is the verdict where there is no actual."""
     if actual is None:
-        return Clause(id, None, Fraction(limit), "not_applicable")
+        return Clause(id, None, Fraction(limit), absent)
     return Clause(id, Fraction(actual), Fraction(limit), "pass" if actual <= limit else "fail")
 
 

@@ -1,7 +1,7 @@
 """The slices of an outage, and how a short run of one cause gives way to its longer neighbour (judgement R4.1, R4.2)."""
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from jinbao_reports.table import Observation, Row
@@ -17,15 +17,25 @@ class Look:
     outcome: str
 
 
+Looks = tuple[Look, ...]
+
+
+def _nothing_seen(instant: int) -> Looks:
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """A part of an outage with one cause: [start, end), the row that matched, and what was seen at its start."""
+    """A part of an outage with one cause: [start, end), the row that matched, and what was seen all through it.
+
+    `looks` tells which samples stood for the rungs at an instant of it.
+    """
 
     start: int
     end: int
     row: Row
     seen: Observation
-    looks: tuple[Look, ...]
+    looks: Callable[[int], Looks] = _nothing_seen
 
 
 def smooth(slices: tuple[Slice, ...], edges: tuple[int, ...], least_ms: int) -> tuple[Slice, ...]:

@@ -78,7 +78,8 @@ def _service(measured: Measured, link: str, contract: Contract, rule: OutageRule
 def outages(link: str, scope: str, timeline: Timeline) -> Iterator[Outage]:
     """Each maximal run of DOWN spans with no UP span among them, in order."""
     run: list[tuple[int, int]] = []
-    for span, is_up in sorted([(span, True) for span in timeline.up] + [(span, False) for span in timeline.down]):
+    up = (*timeline.up, *((at, at) for at in timeline.ended))
+    for span, is_up in sorted([(span, True) for span in up] + [(span, False) for span in timeline.down]):
         if not is_up:
             run.append(span)
         elif run:

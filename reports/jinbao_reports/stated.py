@@ -63,8 +63,20 @@ def stated_about(link: str, entries: Iterable[Entry], contract: Contract) -> Sta
         power_notices=merge(span_of(entry) for entry in mine if entry.kind == "power_notice" and entry.approved),
         server_notices=merge(span_of(entry) for entry in mine if entry.kind == "server_notice"),
         causes=tuple(sorted(causes, key=lambda entry: (entry.entered_at or 0, entry.id))),
-        tickets=tuple(entry for entry in mine if entry.kind == "ticket"),
+        tickets=tuple(_latest_versions(entry for entry in mine if entry.kind == "ticket")),
     )
+
+
+def in_order_entered(entries: Iterable[Entry]) -> list[Entry]:
+    """The latest last: what nobody has entered yet comes after what the ledger holds, and keeps its place."""
+    return sorted(entries, key=lambda entry: (entry.entered_at is None, entry.entered_at or 0))
+
+
+def _latest_versions(tickets: Iterable[Entry]) -> Iterator[Entry]:
+    """Entries with one number and one report are versions of one ticket on this link; the one entered last speaks. A list that
+    begins its numbers anew each month has other reports under them."""
+    latest = {(entry.number, entry.reported_at, "" if entry.number else entry.id): entry for entry in in_order_entered(tickets)}
+    yield from latest.values()
 
 
 def _exclusions(entries: list[Entry], contract: Contract) -> Iterator[Exclusion]:

@@ -6,10 +6,12 @@ from importlib import metadata
 from typing import Any
 
 from jinbao_collector.store import Flaw
-from jinbao_reports import sla
+from jinbao_reports import calendar, sla
 from jinbao_reports.clauses import clauses, credits_of
 from jinbao_reports.common_events import CommonEvent
+from jinbao_reports.event_metrics import detected_at, metrics, response
 from jinbao_reports.group import group
+from jinbao_reports.inference import inference
 from jinbao_reports.interval import Span, Spans, contains, intersect, subtract, total
 from jinbao_reports.judge import JudgedOutage, Judgement, LinkJudgement, Part
 from jinbao_reports.notation import Writer, exact, milliseconds, ratio, seconds
@@ -21,8 +23,6 @@ from jinbao_reports.timeline import Flap
 
 SCHEMA = "jinbao.statement/1"
 _RATIOS = ("low", "high", "measured", "user_low", "user_high")
-_MTBSI_DIVISOR = Fraction("2.995732273553991")
-"""-ln(0.05): with no event in S, the mean time between them is at least S / 2.996 with 95 % confidence (methods A3.5)."""
 
 Json = dict[str, Any]
 
@@ -43,15 +43,16 @@ def statement(judgement: Judgement, inputs: Mapping[str, str], flaws: Iterable[F
         "profile": _profile(judgement),
         "contract": _contract(judgement),
         "placeholders": list(case.contract.placeholders),
-        "inputs": dict(sorted(inputs.items())),
+        "inputs": dict(sorted({**inputs, **calendar.inputs_of(case)}.items())),
+        "calendar": calendar.described(case),
         "integrity": [
             {"kind": flaw.kind, "link": flaw.link, "target": flaw.target, "at": write.instant(flaw.at)}
-            for flaw in sorted(set(flaws))
+            for flaw in sorted({*flaws, *calendar.flaws_of(case)})
         ],
         "links": links,
         "events": [_event(event, write) for event in judgement.events],
         "group": group(judgement),
-        "inference": {"labelled": False, "reason": "not computed by this version"},
+        "inference": inference(judgement),
         "credits": credits_of(judgement),
         "made_by": {"name": "jinbao-uptime", "version": metadata.version("jinbao-uptime")},
     }
@@ -110,7 +111,7 @@ def _link(judged: LinkJudgement, judgement: Judgement, write: Writer) -> Json:
         "flaps": _flaps(judged.flaps, judged.in_force),
         **_high_loss(judged, judgement.case.outage_rule),
         **_quality(judged.quality),
-        "metrics": _metrics(judged, judgement.case.period.span, denominator),
+        "metrics": metrics(judged, judgement),
         "allowance": _allowance(sla.allowance_ms(contract, denominator), sums.counted),
         "exclusions": [_exclusion(item, judged, write) for item in _of_period(judged)],
         "clauses": [
@@ -161,6 +162,7 @@ def _outage(found: JudgedOutage, judged: LinkJudgement, judgement: Judgement, wr
         "id": outage.id,
         "scope": outage.scope,
         "onset": write.instant(outage.onset),
+        "detected_at": write.instant(detected_at(judgement, outage)),
         "restored": write.instant(outage.restored),
         "seconds": seconds(total(outage.down)),
         "period_seconds": seconds(total(intersect(outage.down, judged.in_force))),
@@ -171,13 +173,17 @@ def _outage(found: JudgedOutage, judged: LinkJudgement, judgement: Judgement, wr
         "ticket": ticket and (ticket.number or ticket.id),
         "reported_at": write.instant(ticket.reported_at if ticket else None),
         "acked_at": write.instant(ticket.acked_at if ticket else None),
+        "response_seconds": seconds(response(ticket)),
         "repair_seconds": seconds(repair),
         "claim_state": found.claim.state or None,
-        "slices": [_slice(part, span, klass, write) for part, span, klass in shown_slices(found, judged)],
+        "slices": [
+            _slice(part, span, klass, found.direction(span, judgement.case.links.interval("peer")), write)
+            for part, span, klass in shown_slices(found, judged)
+        ],
     }
 
 
-def _slice(part: Part, span: Span, klass: str | None, write: Writer) -> Json:
+def _slice(part: Part, span: Span, klass: str | None, direction: str | None, write: Writer) -> Json:
     return {
         "from": write.instant(span[0]),
         "to": write.instant(span[1]),
@@ -186,9 +192,10 @@ def _slice(part: Part, span: Span, klass: str | None, write: Writer) -> Json:
         "party": part.verdict.party,
         "class": klass,
         "row": part.verdict.row,
+        "direction": direction,
         "evidence": [
             {"vantage": look.vantage, "target": look.target, "at": write.instant(look.at), "outcome": look.outcome}
-            for look in part.slice.looks
+            for look in part.slice.looks(span[0])
         ],
     }
 
@@ -220,24 +227,6 @@ def _quality(quality: Quality) -> Json:
             "pdv_p99": milliseconds(quality.pdv_p99),
         },
         "ipdv": {"mean_abs": milliseconds(quality.ipdv_mean_abs), "j": milliseconds(quality.jitter)},
-    }
-
-
-def _metrics(judged: LinkJudgement, period: Span, denominator: int) -> Json:
-    """N counts outages with counted time and onset in this period; an open one is in N, not in MTRS (R5.7)."""
-    failures = [
-        found
-        for found in judged.outages
-        if found.outage.scope == "link" and found.counted and period[0] <= found.outage.onset < period[1]
-    ]
-    restored = [found.outage.restored - found.outage.onset for found in failures if found.outage.restored is not None]
-    n = len(failures)
-    return {
-        "n": n,
-        "mtrs": seconds(Fraction(sum(restored), len(restored))) if restored else None,
-        "mtbf": seconds(Fraction(denominator - judged.sums.counted, n)) if n else None,
-        "mtbsi": seconds(Fraction(denominator, n)) if n else None,
-        "lower_bound_mtbsi": None if n or judged.verdict == "no_data" else seconds(denominator / _MTBSI_DIVISOR),
     }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -10,17 +11,22 @@ import numpy.typing as npt
 from jinbao_agent.sample import LATE, REFUSED, REPLY
 from jinbao_collector.series import Ints, Series
 from jinbao_collector.stretches import Samples, Stretches, singly
-from jinbao_reports.interval import Spans, complement, merge, union
+from jinbao_reports.interval import Spans, complement, merge, near, union
 
 Bools = npt.NDArray[np.bool_]
+_NEVER = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """UP and DOWN are disjoint; what neither covers is UNKNOWN."""
+    """UP and DOWN are disjoint; what neither covers is UNKNOWN.
+
+    `ended` are instants at which, by somebody's word, it was restored although nothing is known of the time after.
+    """
 
     up: Spans
     down: Spans
+    ended: tuple[int, ...] = ()
 
     @property
     def known(self) -> Spans:
@@ -43,6 +49,30 @@ class Flap:
 
 
 @dataclass(frozen=True, slots=True)
+class Meaning:
+    """How the outcomes of a rung are read: `host` was asked, and an answer within `wait_ms` (W) is a success.
+
+    A refusal proves the link, not the `service`; where answers are `authentic` it is no sample, for unlike them anybody between
+    can make one.
+    """
+
+    wait_ms: int
+    host: str = ""
+    service: bool = False
+    authentic: bool = False
+
+    def is_sample(self, outcome: str) -> bool:
+        """A `not_sent` is a record of the agent's own fault."""
+        return not outcome.startswith("not_sent") and not (self.authentic and self.is_refusal(outcome))
+
+    def is_refusal(self, outcome: str) -> bool:
+        """A port unreachable from the target itself is one too (RFC 2678 section 6.6.5)."""
+        # ICMPv6 has a number of its own (RFC 4443 section 3.1).
+        codes = ("3:3", "1:4") if ":" in self.host else ("3:3",)
+        return outcome == REFUSED or (bool(self.host) and outcome in [f"unreachable:{code}:{self.host}" for code in codes])
+
+
+@dataclass(frozen=True, slots=True)
 class Results:
     """Usable samples of one series: instant, whether it succeeded, until when it holds, its interval (R1.3, R2.1).
 
@@ -62,58 +92,40 @@ class Results:
         return Results(self.at[which], self.ok[which], self.held[which], self.interval[which], self.count[which])
 
 
-def sent(samples: Samples) -> Samples:
-    """Without `not_sent` rows: they are records of the agent, not samples."""
-    ours = np.array([word.startswith("not_sent") for word in samples.outcomes], bool)
-    return samples.take(~ours[samples.outcome]) if ours.any() else samples
+def sent(samples: Samples, meaning: Meaning) -> Samples:
+    """Without the rows that are no samples."""
+    kept = np.array([meaning.is_sample(word) for word in samples.outcomes], bool)[samples.outcome]
+    return samples if kept.all() else samples.take(kept)
 
 
-def succeeded(rows: Stretches, host: str, *, service: bool = False) -> Bools:
-    """Whether each sample is a success: an answer within W, inclusive; a refusal proves the link, not the service.
-
-    An `unreachable:3:3` from the target itself (`host`) is a refusal (RFC 2678 section 6.6.5).
-    """
+def succeeded(rows: Stretches, meaning: Meaning) -> Bools:
+    """A success is an answer within W, inclusive, or a refusal (R1.3)."""
     answers = np.array([word in (REPLY, LATE) for word in rows.outcomes], bool)
-    refusals = np.array([is_refusal(word, host) for word in rows.outcomes], bool)
     good: Bools = answers[rows.outcome] & rows.in_time
-    return good if service else good | refusals[rows.outcome]
+    if meaning.service:
+        return good
+    refusals = np.array([meaning.is_refusal(word) for word in rows.outcomes], bool)
+    return good | refusals[rows.outcome] if refusals.any() else good
 
 
-def is_refusal(outcome: str, host: str) -> bool:
-    port_unreachable = "1:4" if ":" in host else "3:3"  # ICMPv6 has numbers of its own (RFC 4443 section 3.1)
-    return outcome == REFUSED or (bool(host) and outcome == f"unreachable:{port_unreachable}:{host}")
-
-
-def results(series: Series, wait_ms: int, host: str, *, service: bool = False) -> Results:
+def results(series: Series, meaning: Meaning) -> Results:
     """Each sample by itself."""
-    return results_of(singly(series, wait_ms * 1000), host, service=service)
+    return results_of(singly(sent(series, meaning), meaning.wait_ms * 1000), meaning)
 
 
-def results_of(records: Stretches, host: str, *, service: bool = False) -> Results:
-    """A sample holds to the next one if that is at most 1.5 T away, else for T; the rest is a gap."""
-    rows = sent(records)
+def results_of(rows: Stretches, meaning: Meaning) -> Results:
+    """A sample holds to the next one if that is at most 1.5 T away, else for T; the rest is a gap. All rows are samples."""
     if not len(rows):
         return Results(rows.at, np.zeros(0, bool), rows.at, rows.interval, rows.count)
-    following = np.append(rows.at[1:], np.iinfo(np.int64).max)
-    near = 2 * (following - rows.last) <= 3 * rows.interval
-    near[-1] = False
-    held = np.where(near, following, rows.last + rows.interval)
-    return Results(rows.at, succeeded(rows, host, service=service), held, rows.interval, rows.count)
-
-
-@dataclass(frozen=True, slots=True)
-class _Runs:
-    """Consecutive equal results without a gap among them: [at, held), how many, and the filler in the gap before them."""
-
-    at: Ints
-    held: Ints
-    ok: Bools
-    count: Ints
-    filler: Ints
+    following = np.append(rows.at[1:], _NEVER)
+    follows = 2 * (following - rows.last) <= 3 * rows.interval
+    follows[-1] = False
+    held = np.where(follows, following, rows.last + rows.interval)
+    return Results(rows.at, succeeded(rows, meaning), held, rows.interval, rows.count)
 
 
 def windows(samples: Results, dt: int, worst: Fraction) -> Results:
-    """Windows of dt, aligned to the epoch, as results: bad where more than `worst` of the samples failed (R2.5).
+    """Windows of dt, aligned to the epoch, as results: bad where more than `worst` of the samples, one by one, failed (R2.5).
 
     A window with fewer than half of the samples it should have is absent, and so is unknown.
     """
@@ -143,50 +155,41 @@ def hysteresis(samples: Results, n: int) -> Timeline:
     """
     if not len(samples):
         return NOTHING_KNOWN
-    runs = _runs(samples)
-    pessimist, optimist = _states(runs, n, filler_ok=False), _states(runs, n, filler_ok=True)
-    known = pessimist == optimist
-    spans = (_spans(runs, known & (pessimist == state)) for state in (True, False))
-    return Timeline(*spans)
-
-
-def _runs(samples: Results) -> _Runs:
     gap = samples.at[1:] - samples.held[:-1]
     first = np.flatnonzero(np.append(True, (samples.ok[1:] != samples.ok[:-1]) | (gap > 0)))
     last = np.append(first[1:], len(samples)) - 1
-    filler = np.append(0, -(-gap // samples.interval[:-1]))
+    filler = np.append(0, -(-gap // samples.interval[:-1]))[first]
     count = np.add.reduceat(samples.count, first)
-    return _Runs(samples.at[first], samples.held[last], samples.ok[first], count, filler[first])
+    pessimist, optimist = (_states(samples.ok[first], count, filler, n, filler_ok=ok) for ok in (False, True))
+    starts, ends = samples.at[first], samples.held[last]
+    up, down = pessimist & optimist, ~(pessimist | optimist)
+    return Timeline(as_spans(starts[up], ends[up]), as_spans(starts[down], ends[down]))
 
 
-def _states(runs: _Runs, n: int, *, filler_ok: bool) -> Bools:
-    """The state during each run. Before the first and after the last sample the gap is endless (R9)."""
-    # Filler and run by turns; the endless gaps count for n, which decides.
-    result = np.empty(2 * len(runs.ok), bool)
-    result[::2], result[1::2] = filler_ok, runs.ok
-    length = np.empty(len(result), np.int64)
-    length[::2], length[1::2] = runs.filler, runs.count
-    length[0] = n
-    present = np.flatnonzero(length)
-    result, length = result[present], length[present]
-    first = np.flatnonzero(np.append(True, result[1:] != result[:-1]))
-    total = np.add.reduceat(length, first)
-    if result[-1] == filler_ok:
-        total[-1] += n
-    # The state of a stretch too short to decide is that of the last one that did.
-    decided = np.maximum.accumulate(np.where(total >= n, np.arange(len(first)), 0))
-    state = np.repeat(result[first][decided], np.diff(np.append(first, len(result))))
-    of_runs: Bools = state[present % 2 == 1]
-    return of_runs
+def _states(ok: Bools, length: Ints, filler: Ints, n: int, *, filler_ok: bool) -> Bools:
+    """The state during each run of equal results without a gap among them; `filler` goes before it.
+
+    Before the first and after the last sample the gap is endless (R9).
+    """
+    results, counts = np.full(2 * len(ok) + 2, filler_ok), np.full(2 * len(ok) + 2, n)
+    results[2:-1:2] = ok
+    counts[1:-1:2], counts[2:-1:2] = filler, length
+    stretches = np.flatnonzero(np.append(True, results[1:] != results[:-1]))
+    decided = np.add.reduceat(counts, stretches) >= n
+    latest = np.maximum.accumulate(np.where(decided, np.arange(len(stretches)), 0))
+    of_run = np.searchsorted(stretches, np.arange(2, len(results) - 1, 2), "right") - 1
+    return results[stretches[latest[of_run]]]
 
 
-def _spans(runs: _Runs, of: Bools) -> Spans:
-    """What these runs cover; neighbours that touch are one before they are counted one by one."""
-    chosen = np.flatnonzero(of)
-    at, held = runs.at[chosen], runs.held[chosen]
-    begins = np.append(True, at[1:] != held[:-1]) if len(chosen) else np.zeros(0, bool)
-    ends = np.append(begins[1:], True) if len(chosen) else begins
-    return merge(zip(at[begins].tolist(), held[ends].tolist(), strict=True))
+def as_spans(starts: Ints, ends: Ints) -> Spans:
+    """Spans in order of time; those that touch become one, and empty ones vanish."""
+    starts, ends = starts[starts < ends], ends[starts < ends]
+    if not len(starts):
+        return ()
+    reach = np.maximum.accumulate(ends)
+    first = np.flatnonzero(np.append(True, starts[1:] > reach[:-1]))
+    last = np.append(first[1:], len(starts)) - 1
+    return tuple(zip(starts[first].tolist(), reach[last].tolist(), strict=True))
 
 
 def failed_runs(samples: Results, up: Spans, singly: Callable[[int, int], Results]) -> tuple[Flap, ...]:
@@ -194,16 +197,16 @@ def failed_runs(samples: Results, up: Spans, singly: Callable[[int, int], Result
 
     `singly` gives the samples from one instant to the hold of another each by itself.
     """
-    edges = np.array([edge for span in up for edge in span], np.int64)
+    edges = np.array(up, np.int64).reshape(-1)
     samples = _failures_singly(samples, edges, singly)
-    inside = np.searchsorted(edges, samples.at, "right") % 2 == 1
-    failed = np.flatnonzero(inside & ~samples.ok)
+    failed = np.flatnonzero(~samples.ok)
+    failed = failed[np.searchsorted(edges, samples.at[failed], "right") % 2 == 1]
+    if not len(failed):
+        return ()
     successes_before = np.cumsum(samples.ok)[failed]
-    runs = np.split(failed, np.flatnonzero(np.diff(successes_before)) + 1) if len(failed) else []
-    return tuple(
-        Flap(merge(zip(samples.at[run].tolist(), samples.held[run].tolist(), strict=True)), tuple(samples.at[run].tolist()))
-        for run in runs
-    )
+    holds = list(zip(samples.at[failed].tolist(), samples.held[failed].tolist(), strict=True))
+    cuts = [0, *(np.flatnonzero(np.diff(successes_before)) + 1).tolist(), len(failed)]
+    return tuple(Flap(merge(holds[a:b]), tuple(at for at, _ in holds[a:b])) for a, b in pairwise(cuts))
 
 
 def _failures_singly(samples: Results, edges: Ints, singly: Callable[[int, int], Results]) -> Results:
@@ -219,3 +222,12 @@ def _failures_singly(samples: Results, edges: Ints, singly: Callable[[int, int],
         parts.append(replace(part, held=np.append(part.at[1:], held)))
     whole = end_to_end(parts)
     return whole.take(np.argsort(whole.at, kind="stable"))
+
+
+def within(spans: Spans, instants: Ints) -> Bools:
+    """Which of the instants, in order of time, lie in the spans."""
+    if not len(instants):
+        return np.zeros(0, bool)
+    edges = np.array(near(spans, ((int(instants[0]), int(instants[-1]) + 1),)), np.int64).reshape(-1)
+    inside: Bools = edges.searchsorted(instants, "right") % 2 == 1
+    return inside

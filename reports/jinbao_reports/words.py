@@ -103,6 +103,12 @@ RUNGS: Catalogue = {
     "carrier": Text("运营商首跳", "carrier edge"),
     "agent": Text("乡镇终端", "agent"),
 }
+# Up is from the township to the county (judgement R4.4, row 21).
+DIRECTIONS: Catalogue = {
+    "up": Text("仅上行（乡镇至县）中断", "only upwards, from township to county"),
+    "down": Text("仅下行（县至乡镇）中断", "only downwards, from county to township"),
+    "both": Text("双向中断", "in both directions"),
+}
 # Why a ledger entry had no effect, or not the whole of it (judgement R5.5, R9).
 REASONS: Catalogue = {
     "not_approved": Text("未经审批", "not approved"),
@@ -114,6 +120,7 @@ REASONS: Catalogue = {
 # What the evidence itself says against itself (judgement R1.4, R1.5, R9; wire.md verdicts).
 INTEGRITY: Catalogue = {
     "conflict": Text("同一探测有两种结果，按无数据处理", "two results for one probe, treated as no data"),
+    "negative_rtt": Text("往返时延为负，时钟存疑", "negative round trip, clock in doubt"),
     "unknown_link": Text("线路不在登记表中，未采用", "link not in the register, not used"),
     "clock_step": Text("时钟跳变，已按单调时钟重新定时", "clock stepped, re-timed by the monotonic clock"),
     "clock_suspect": Text("时钟存疑", "clock in doubt"),
@@ -124,6 +131,9 @@ INTEGRITY: Catalogue = {
     "overlap": Text("时段重叠", "overlapping slots"),
     "retired_chain": Text("已停用的数据链仍有数据", "data on a retired chain"),
     "unsigned": Text("来源未签名，不作为证据等级数据", "unsigned source, not evidence-grade"),
+    "calendar_open": Text(
+        "次年节假日通知尚未收录，12月末的工作日可能变动", "next year's notice not known, late December may change"
+    ),
     "replica": Text("取自副本库，不作为证据等级数据", "taken from a replica, not evidence-grade"),
 }
 CLAUSES: Catalogue = {
@@ -146,6 +156,70 @@ MODES: Catalogue = {
     "credit": Text("按正常时间计", "credited as up time"),
 }
 CLOCK_STARTS: Catalogue = {"onset": Text("自中断发生起", "from onset"), "report": Text("自申告起", "from the report")}
+# Carrier tickets, reconciliation and what-if (docs/tickets.md).
+TICKET_STATES: Catalogue = {
+    "new": Text("新增", "new"),
+    "completed": Text("补充", "completed"),
+    "changed": Text("不一致", "contradicts"),
+    "same": Text("相同", "same"),
+}
+TICKET_FIELDS: Catalogue = {
+    "number": Text("工单号", "ticket"),
+    "link": Text("线路", "link"),
+    "links": Text("线路", "links"),
+    "onset": Text("发生", "onset"),
+    "reported_at": Text("申告", "reported"),
+    "acked_at": Text("受理", "acknowledged"),
+    "restored_at": Text("恢复", "restored"),
+    "cause": Text("原因", "cause"),
+    "party": Text("责任", "party"),
+    "outage": Text("对应中断", "outage"),
+    "reason": Text("说明", "words"),
+}
+MATCHED_BY: Catalogue = {
+    "named": Text("指明", "named"),
+    "overlap": Text("时间重叠", "overlap"),
+    "report": Text("申告时间", "report"),
+}
+FIGURES: Catalogue = {
+    "seconds.service": Text("服务时间（秒）", "service time (s)"),
+    "seconds.up": Text("正常（秒）", "up (s)"),
+    **{f"seconds.{name}": Text(f"{said.zh}（秒）", f"{said.en} (s)") for name, said in CLASSES.items()},
+    "seconds.unknown": Text("无数据（秒）", "no data (s)"),
+    "seconds.denominator": Text("分母（秒）", "denominator (s)"),
+    "availability.low": Text("可用率下限", "availability, low"),
+    "availability.high": Text("可用率上限", "availability, high"),
+    "availability.measured": Text("实测可用率", "availability, measured"),
+    "availability.user_low": Text("用户感知下限", "user's view, low"),
+    "availability.user_high": Text("用户感知上限", "user's view, high"),
+    "coverage": Text("覆盖率", "coverage"),
+    "verdict": Text("结论", "verdict"),
+    "verdict_within_edge_error": Text("结论在边沿误差内", "verdict within the edge error"),
+    "edge_error_seconds": Text("边沿误差（秒）", "edge error (s)"),
+    "allowance.allowed": Text("允许中断（秒）", "allowed (s)"),
+    "allowance.left": Text("剩余额度（秒）", "allowance left (s)"),
+    "metrics.n": Text("计入次数", "counted outages"),
+    "metrics.mtrs": Text("平均恢复（秒）", "MTRS (s)"),
+    "metrics.mtbf": Text("平均无故障（秒）", "MTBF (s)"),
+    "loss": Text("探测丢失率", "probe loss"),
+    "flaps": Text("闪断次数", "flaps"),
+    "credits.on_high": Text("违约金（按上限，元）", "credit on high (yuan)"),
+    "credits.on_low": Text("违约金（按下限，元）", "credit on low (yuan)"),
+    "group.mean_low": Text("平均下限", "mean, low"),
+    "group.mean_high": Text("平均上限", "mean, high"),
+    "group.passing": Text("达标线路数", "links that pass"),
+    "clauses.actual": Text("{clause}", "{clause}"),
+    "clauses.limit": Text("{clause}（约定）", "{clause}, promised"),
+    "clauses.verdict": Text("{clause}（结论）", "{clause}, verdict"),
+}
+
+
+def figure(name: str, lang: str) -> str:
+    """A figure of a comparison in words; a clause's by the clause's own."""
+    if not name.startswith("clauses."):
+        return word(FIGURES, name, lang)
+    _, clause, part = name.split(".")
+    return FIGURES[f"clauses.{part}"].to(lang, clause=word(CLAUSES, clause, lang))
 
 
 def word(catalogue: Catalogue, code: str, lang: str) -> str:

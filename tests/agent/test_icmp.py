@@ -10,7 +10,7 @@ import pytest
 
 from hostile_net import Namespace, namespace
 from jinbao_agent.clock import SystemClock
-from jinbao_agent.probes import Prober, echoes, flights, icmp_rights, sockets
+from jinbao_agent.probes import Prober, bursts, flights, icmp_rights, sockets
 from jinbao_agent.sample import outcome_problem
 from jinbao_config.links import Target
 
@@ -50,12 +50,12 @@ def test_a_loop_that_was_blocked_beyond_the_wait_loses_nothing_and_lengthens_not
     count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also with more answers waiting than are read in one go."""
-    monkeypatch.setattr(echoes, "BURST", count)
+    monkeypatch.setattr(bursts, "BURST", count)
 
     async def play() -> set[tuple[str, bool]]:
         async with Prober() as prober:
             await prober.probe(HOME, 1.0)
-            await asyncio.sleep(echoes.PAUSE_S)  # a new burst
+            await asyncio.sleep(bursts.PAUSE_S)  # a new burst
             asked = [asyncio.create_task(prober.probe(target, 1.0)) for target in county(count)]
             await asyncio.sleep(0)  # they are out
             time.sleep(1.2)  # the fault under test
@@ -142,11 +142,11 @@ def test_a_short_wait_is_not_held_up_by_a_longer_one(deaf: Namespace) -> None:
 def test_what_is_under_way_when_the_prober_closes_was_not_measured(deaf: Namespace) -> None:
     async def play() -> Counter[str]:
         async with Prober() as prober:
-            asked = [asyncio.create_task(prober.probe(HOME, 60.0)) for _ in range(echoes.BURST + 5)]
+            asked = [asyncio.create_task(prober.probe(HOME, 60.0)) for _ in range(bursts.BURST + 5)]
             await asyncio.sleep(0)
         return Counter([(await task).outcome for task in asked])
 
-    assert deaf.run(play) == {"not_sent:stopped": echoes.BURST + 5}
+    assert deaf.run(play) == {"not_sent:stopped": bursts.BURST + 5}
 
 
 @pytest.mark.root
@@ -164,7 +164,7 @@ def test_a_cancelled_probe_leaves_the_others_alone(deaf: Namespace) -> None:
 @pytest.mark.root
 def test_answers_our_own_queue_had_no_room_for_are_not_the_links_loss(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sockets, "RECEIVE_BUFFER", 1)
-    monkeypatch.setattr(echoes, "BURST", 500)
+    monkeypatch.setattr(bursts, "BURST", 500)
 
     async def play() -> tuple[set[str], int]:
         async with Prober() as prober:

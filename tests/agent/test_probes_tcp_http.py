@@ -1,25 +1,20 @@
 """TCP and HTTP probes against servers that answer, refuse, hang, babble and hang up. Real sockets on loopback."""
 
 import asyncio
-import datetime
 import resource
 import socket
-import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from jinbao_agent.probes import Prober, Result
 from jinbao_agent.probes.http import request
 from jinbao_config.links import Target, parse_target
+from servers import listener, says, says_securely, self_signed, service
 
 
 def ask(target: Target, wait_s: float = 2.0) -> Result:
@@ -28,44 +23,6 @@ def ask(target: Target, wait_s: float = 2.0) -> Result:
             return await prober.probe(target, wait_s)
 
     return asyncio.run(play())
-
-
-@contextmanager
-def listener(backlog: int = 16, host: str = "127.0.0.1") -> Iterator[socket.socket]:
-    """Its kernel accepts; nobody ever reads or answers."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, 0), family=family, backlog=backlog) as server:
-        yield server
-
-
-@contextmanager
-def service(serve: Callable[[socket.socket], None]) -> Iterator[int]:
-    """One connection, handed to `serve`."""
-
-    def accept() -> None:
-        try:
-            connection, _ = server.accept()
-        except OSError:
-            return  # closed before anybody came
-        with connection:
-            serve(connection)
-
-    with listener() as server:
-        thread = threading.Thread(target=accept)
-        thread.start()
-        try:
-            yield server.getsockname()[1]
-        finally:
-            server.shutdown(socket.SHUT_RDWR)
-            thread.join()
-
-
-def says(answer: bytes) -> Callable[[socket.socket], None]:
-    def serve(connection: socket.socket) -> None:
-        connection.recv(4096)
-        connection.sendall(answer)
-
-    return serve
 
 
 def http(port: int, path: str = "/") -> Target:
@@ -218,36 +175,7 @@ def test_a_path_with_blanks_and_chinese_is_still_one_line() -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Self-signed, expired, and for another name: we ask whether the service answers, nothing else."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "somebody.else")])
-    then = datetime.datetime(2001, 1, 1, tzinfo=datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(then)
-        .not_valid_after(then + datetime.timedelta(days=1))
-        .sign(key, hashes.SHA256())
-    )
-    file = tmp_path_factory.mktemp("tls") / "server.pem"
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    file.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
-    return file
-
-
-def says_securely(certificate: Path, answer: bytes) -> Callable[[socket.socket], None]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-
-    def serve(connection: socket.socket) -> None:
-        with context.wrap_socket(connection, server_side=True) as secure:
-            secure.recv(4096)
-            secure.sendall(answer)
-
-    return serve
+    return self_signed(tmp_path_factory.mktemp("tls") / "server.pem")
 
 
 @pytest.mark.parametrize(

@@ -287,3 +287,16 @@ def test_an_agent_that_starts_on_a_full_disk_records_once_there_is_room(small_di
 def test_no_half_spool_is_left_where_none_can_be_made(tmp_path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError):
         Spool(tmp_path / "missing" / "spool.db")
+
+
+def test_a_handle_that_has_become_useless_is_replaced(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def work(recorder: Recorder, _: HandClock) -> None:
+        await ten(recorder, _)
+        await recorder.use(lambda spool: spool.db.execute("PRAGMA query_only = 1"))  # as after a disk went read-only
+        recorder.put(samples(range(10, 20)))
+        assert not await recorder.flush()
+        assert await recorder.flush()
+
+    life(tmp_path / "spool.db", work)
+    assert [row.seq for row in everything_in(tmp_path / "spool.db")[1]] == list(range(20))
+    assert "they wait in memory: attempt to write a readonly database" in caplog.text

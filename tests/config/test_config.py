@@ -15,9 +15,11 @@ from jsonschema import Draft202012Validator
 
 from jinbao_collector.entry import Entry, read_entries
 from jinbao_config import schemas, units
+from jinbao_config.central import read_allowed
 from jinbao_config.contract import read_contract
-from jinbao_config.links import Target, parse_target, read_links
-from jinbao_config.services import read_agent, read_collector
+from jinbao_config.indicators import read_indicators
+from jinbao_config.links import Expect, Target, parse_target, read_links
+from jinbao_config.services import UpsAddress, parse_ups, read_agent, read_collector
 from jinbao_config.shape import ConfigError, read_document
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +27,9 @@ BAD = sorted((Path(__file__).parent / "bad").glob("*.toml"))
 READERS: dict[str, Callable[[Path], Any]] = {
     "links": read_links,
     "contract": read_contract,
+    "indicators": read_indicators,
     "agent": read_agent,
+    "allow": read_allowed,
     "collector": read_collector,
     "ledger": read_entries,
 }
@@ -95,7 +99,9 @@ def test_the_schemas_for_editors_are_the_ones_the_readers_follow(name: str) -> N
     [
         ("links", "links.toml"),
         ("contract", "contract.toml"),
+        ("indicators", "indicators.example.toml"),
         ("agent", "agent.example.toml"),
+        ("allow", "allow.example.toml"),
         ("collector", "collector.example.toml"),
     ],
 )
@@ -120,11 +126,54 @@ def test_the_example_ledger_has_an_entry_of_every_kind_but_a_bare_document() -> 
         ("http://10.0.9.1/health?x=1", Target("http", "10.0.9.1", 80, "/health?x=1")),
         ("https://[fd00::9]:8443/", Target("https", "fd00::9", 8443, "/")),
         ("nic:eth0", Target("nic", "eth0")),
+        ("peer://10.0.0.9", Target("peer", "10.0.0.9", 8620)),
+        ("peer://[fd00::9]:8862", Target("peer", "fd00::9", 8862)),
+        ("dns://10.0.0.53/app.example.cn", Target("dns", "10.0.0.53", 53, "/app.example.cn?type=A")),
+        (
+            "dns://[fd00::53]:5353/app.example.cn.?type=aaaa#answer=fd00::9",
+            Target("dns", "fd00::53", 5353, "/app.example.cn.?type=AAAA", Expect(answer="fd00::9")),
+        ),
+        ("http://10.0.9.1/#status=200", Target("http", "10.0.9.1", 80, "/", Expect(status=(200, 200)))),
+        (
+            "https://10.0.9.1/health?x=1#status=200-399&body=正常 %26 %23",
+            Target("https", "10.0.9.1", 443, "/health?x=1", Expect(status=(200, 399), body="正常 & #")),
+        ),
     ],
 )
 def test_targets_are_read_and_written_alike(text: str, target: Target) -> None:
     assert parse_target(text) == target
     assert parse_target(str(target)) == target
+
+
+@given(st.integers(100, 599), st.integers(0, 100), st.text(st.characters(codec="utf-8"), max_size=20))
+def test_whatever_is_expected_is_written_as_it_was_meant(first: int, more: int, body: str) -> None:
+    target = Target("https", "10.0.9.1", 443, "/", Expect(status=(first, min(first + more, 599)), body=body))
+    assert parse_target(str(target)) == target
+
+
+@pytest.mark.parametrize(
+    ("text", "ups"),
+    [
+        ("ups@127.0.0.1:3493", UpsAddress("ups", "127.0.0.1", 3493)),
+        ("ups@10.0.0.8", UpsAddress("ups", "10.0.0.8", 3493)),
+        ("apc-1.back@localhost:13493", UpsAddress("apc-1.back", "127.0.0.1", 13493)),
+        ("ups@[fd00::9]:3493", UpsAddress("ups", "fd00::9", 3493)),
+        ("ups", UpsAddress("ups", "127.0.0.1", 3493)),
+    ],
+)
+def test_a_ups_is_named_as_nut_names_it(text: str, ups: UpsAddress) -> None:
+    assert parse_ups(text) == ups
+    assert parse_ups(str(ups)) == ups
+
+
+NO_UPS = """|@127.0.0.1|ups@|ups@127.0.0.1:|ups@127.0.0.1:0|ups@127.0.0.1:65536|ups@127.0.0.1:3493 |ups@fd00::9|ups@[127.0.0.1]
+|ups@ups-box|u ps@127.0.0.1|ups\t@127.0.0.1|ups@127.0.0.1@127.0.0.1"""
+
+
+@pytest.mark.parametrize("text", [*NO_UPS.replace("\n", "").split("|"), "ups@127.0.0.1\n", 3493])
+def test_what_is_no_ups_address_is_refused(text: object) -> None:
+    with pytest.raises(ValueError, match="expected UPS@ADDRESS:PORT"):
+        parse_ups(text)
 
 
 @given(st.integers(0, 10**9), st.sampled_from(["ms", "s", "m", "h", "d"]))

@@ -1,6 +1,7 @@
 """One sample's whole way, on real packets: agents, collector and judge as processes, faults whose truth is known."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from jinbao_lab.box import NoBox, check
+from jinbao_lab.faults import FAULTS
 
 SCENARIOS = Path(__file__).with_name("scenarios")
 MISSED = 1
@@ -56,10 +58,28 @@ def test_every_fault_on_the_wire_is_found_though_collector_and_agents_are_killed
     assert "kill -9 collector" in done.stdout
     assert "kill -9 a03" in done.stdout
     result = read(out, "score.json")
-    assert (result["injected"], result["misses"], result["lost"]) == (4, 0, [])
+    assert (result["misses"], result["lost"]) == (0, [])
+    kinds = {line["kind"] for line in result["lines"]}
+    left_out = {"replies_spoofed"} if "cannot be made here: spoofed" in done.stdout else set()
+    assert kinds | left_out == {"link_cut", "lan_dead", "power_cut", "mains_cut", "replies_spoofed", "cpe_dead", "server_stop"}
     assert result["acknowledged_batches"] > 0
-    assert len(read(out, "statement.json")["links"]) == 5
+    assert len(read(out, "statement.json")["links"]) == 8
     assert next(out.glob("*.pdf")).read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.root
+@pytest.mark.soak
+def test_every_fault_there_is_is_found_with_its_cause_within_a_period(tmp_path: Path) -> None:
+    """Four minutes of packets, and exact only on a machine that has time for them."""
+    try:
+        check()
+    except NoBox as problem:
+        pytest.skip(str(problem))
+    done = lab("run", "every", "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = read(tmp_path / "out", "score.json")
+    told = set(re.findall(r"cannot be made here: \S+ \((\w+)\)", done.stdout))
+    assert {line["kind"] for line in result["lines"]} | told == set(FAULTS) - {"clock_step"}
 
 
 def test_without_namespaces_it_does_what_it_can_and_names_what_it_cannot(tmp_path: Path) -> None:
@@ -67,11 +87,15 @@ def test_without_namespaces_it_does_what_it_can_and_names_what_it_cannot(tmp_pat
     done = lab("run", str(SCENARIOS / "loopback.toml"), "--out", str(out), before=plain_container())
     assert done.returncode == 0, done.stdout + done.stderr
     assert "no namespaces here, on the loopback instead: making network namespaces is not permitted here" in done.stdout
-    assert "cannot be made here: power (power_cut needs namespaces)" in done.stdout
+    reason = "the county stands on addresses of the loopback"
+    assert f"cannot be made here: power (power_cut) needs network namespaces: {reason}" in done.stdout
     result = read(out, "score.json")
     assert {line["fault"] for line in result["lines"]} == {"cpe", "server"}
     assert result["misses"] == 0
     assert next(out.glob("*.pdf")).read_bytes().startswith(b"%PDF")
+    (out / "score.json").write_text(json.dumps({**result, "misses": 99}))
+    assert lab("score", str(out)).returncode == 0
+    assert read(out, "score.json") == result
 
 
 def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """kill -9 at random moments: the same seed the same moments, and never where the truth itself would change."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,14 @@ def test_the_county_never_falls_silent_together_with_a_township(seed: int) -> No
     agents = [(at, who) for at, who in kills(MIXED, seed) if who != COLLECTOR]
     centre = [at for at, who in agents if who == "centre"]
     assert all(abs(at - other) > 11_000 for at in centre for other, who in agents if who != "centre")
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_collector_that_is_down_is_not_killed_again(seed: int) -> None:
+    down = replace(MIXED, fault=(Fault(id="down", kind="collector_dead", at=300, for_=MIXED.duration - 10_000),))
+    killed = [at for at, who in kills(down, seed) if who == COLLECTOR]
+    assert len(killed) == 5
+    assert all(at >= MIXED.duration - 10_000 + 6_000 for at in killed)
 
 
 def test_agents_also_die_in_the_middle_of_faults_that_both_sides_see() -> None:

@@ -105,12 +105,12 @@ def test_wrong_rows_are_listed_with_their_line_numbers(county: County, capsys: p
     lines = file.read_text().splitlines()
     lines[1] = lines[1].replace("reply", "alive")
     lines[2] = lines[2].replace("2021-04-10T", "10.04.2021 ")
-    lines[3] = lines[3].replace(",20000,", ",-4,")
+    lines[3] = lines[3].replace(",20000,", ",-1,")
     file.write_text("\n".join(lines) + "\n")
     err = refused(capsys, "compute", *asked, "--period", "2021-04-10")
     assert "line 2: outcome 'alive': expected reply, lost, late" in err
     assert "line 3: sent_at '10.04.2021 09:00:10+08:00': expected an RFC 3339 time" in err
-    assert "line 4: rtt_us '-4': expected a whole number, at least 0" in err
+    assert "line 4: rtt_us '-1': expected a whole number, other than -1, or nothing" in err
 
 
 @pytest.mark.parametrize(
@@ -219,3 +219,33 @@ def test_a_ledger_changed_by_hand_is_broken_evidence(county: County, capsys: pyt
     code, out, err = run(capsys, "compute", *asked, "--period", "2021-04-10")
     assert (code, out) == (1, "")
     assert "ledger.db" in err
+
+
+def test_the_sliver_of_service_failure_beside_a_link_outage_is_listed_and_marked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = County(tmp_path).series(*DAY, down=[OUTAGE]).series(*DAY, [(OUTAGE[0], "2021-04-10 10:06")], target="app")
+    (sliver,) = made.compute(capsys, "2021-04-10").outages(scope="service")
+    assert (sliver["seconds"], sliver["edge"]) == (60, True)
+
+
+def test_a_cutover_that_no_approved_exclusion_covers_is_disputed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    county = County(tmp_path).interval("2021-04-10 09:00", "2021-04-10 12:00", "down", "PLANNED_CUTOVER")
+    made = county.compute(capsys, "2021-04-10")
+    assert (made.seconds("excluded"), made.seconds("disputed")) == (0, 10800)
+
+
+def test_a_share_just_below_the_target_is_never_printed_as_the_target(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    county = County(tmp_path).interval("2021-04-01 00:00", "2021-04-10 09:00", "up")
+    county.interval("2021-04-10 09:00", "2021-04-10 09:43:13", "down").interval("2021-04-10 09:43:13", "2021-05-01 00:00", "up")
+    code, out, _ = run(capsys, "compute", *county.write(), "--period", "2021-04")
+    assert code == 1
+    assert "99.8999%" in out
+
+
+def test_a_year_without_a_published_calendar_raises(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    county = County(tmp_path).series(*DAY)
+    county.contract += '\n[service_hours]\ndays = "legal_workdays"\n'
+    assert "no legal calendar is known for 2049" in refused(capsys, "compute", *county.write(), "--period", "2049")

@@ -165,6 +165,15 @@ def test_a_refused_exclusion_says_why(pages: dict[tuple[str, str], Path]) -> Non
 
 
 @poppler
+@pytest.mark.parametrize(("lang", "whose"), [("zh", "全部线路"), ("en", "All links")])
+def test_what_concerns_every_link_says_so(lang: str, whose: str, tmp_path: Path) -> None:
+    made = load("quiet")
+    made["integrity"] = [{"kind": "calendar_open", "link": "*", "target": "", "at": made["period"]["from"]}]
+    text = told(render_month(made, tmp_path, lang))
+    assert squeezed(words.INTEGRITY["calendar_open"].to(lang) + whose) in text
+
+
+@poppler
 def test_an_outage_across_the_edge_and_one_not_restored_say_so(pages: dict[tuple[str, str], Path]) -> None:
     text = told(pages["forty_outages", "zh"])
     assert "03-3123:30:00" in text

@@ -6,33 +6,47 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from jinbao_agent.clock import Clock, SystemClock
-from jinbao_agent.probes import http, icmp, nic, tcp
+from jinbao_agent.probes import dns, http, icmp, nic, peer, tcp
+from jinbao_agent.probes.peer import Peering
 from jinbao_agent.probes.result import Result, errno_name
 from jinbao_agent.probes.sockets import IcmpRight, IcmpRights, icmp_rights
 from jinbao_agent.sample import not_sent
 from jinbao_config.links import Target
 
-__all__ = ["PROBES", "IcmpRight", "IcmpRights", "Prober", "Result", "icmp_rights"]
+__all__ = ["PROBES", "IcmpRight", "IcmpRights", "Peering", "Prober", "Result", "icmp_rights"]
 
 Probe = Callable[["Prober", Target, float], Awaitable[Result]]
 PROBES: Mapping[str, Probe] = MappingProxyType(
-    {"icmp": icmp.probe, "tcp": tcp.probe, "http": http.probe, "https": http.probe, "nic": nic.probe}
+    {
+        "icmp": icmp.probe,
+        "tcp": tcp.probe,
+        "http": http.probe,
+        "https": http.probe,
+        "dns": dns.probe,
+        "nic": nic.probe,
+        "peer": peer.probe,
+    }
 )
 
 
 class Prober:
-    """Asks any target. An async context manager that owns the shared ICMP sockets; belongs to one event loop."""
+    """Asks any target. An async context manager that owns the shared sockets; belongs to one event loop."""
 
-    def __init__(self, clock: Clock | None = None) -> None:
+    def __init__(self, clock: Clock | None = None, peering: Peering | None = None) -> None:
+        """`peering`: what reflectors are asked with; without, rungs `peer` are not sent."""
         self.clock: Clock = clock or SystemClock()
         self._stats: Counter[str] = Counter()
+        self._peer_stats: Counter[str] = Counter()
+        self.dns_stats: Counter[str] = Counter()
         self.icmp = icmp.IcmpEngines(self.clock, self._stats)
+        self.peers = peer.PeerEngines(self.clock, self._peer_stats, peering)
 
     async def __aenter__(self) -> "Prober":
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self.icmp.close()
+        self.peers.close()
 
     async def probe(self, target: Target, wait_s: float) -> Result:
         """One probe, waited for at most about `wait_s` seconds. Faults, the network's and ours, are outcomes."""
@@ -61,3 +75,8 @@ class Prober:
         """ICMP counters since the start: sent, send_errors, icmp_errors, duplicates, late, foreign, bad_source, bad_payload,
         bad_checksum, queue_drops, clock_stepped. What never happened counts 0."""
         return self._stats
+
+    @property
+    def peer_stats(self) -> Mapping[str, int]:
+        """The same of questions to reflectors; bad_auth instead of bad_checksum."""
+        return self._peer_stats

@@ -6,23 +6,22 @@ answer that lay in our queue when its time was up is still an answer.
 
 import asyncio
 import os
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 
 from jinbao_agent.clock import Clock
 from jinbao_agent.probes import packet
+from jinbao_agent.probes.bursts import Bursts
 from jinbao_agent.probes.flights import Address, Flight, Flights
 from jinbao_agent.probes.packet import HEADER, V4, Quote
 from jinbao_agent.probes.result import Result, send_failure
 from jinbao_agent.probes.sockets import IcmpSocket, next_error, stamp_us
+from jinbao_agent.probes.stopwatch import round_trip
 from jinbao_agent.sample import BAD_REPLY, LATE, LOST, REPLY, not_sent, unreachable
 
-BURST = 32  # packets back to back; routers rate-limit ICMP
-PAUSE_S = 0.002  # between bursts; at 16,000 packets/s the 65,536 numbers suffice for a wait of 4 s
 _DRAIN_PER_WAKE = 256
 _DRAIN_ALL = 1 << 14  # more packets than any receive buffer of ours holds
 _EXPIRE_SLACK_S = 0.01  # answers are judged by their stamps, so expiry may be late and batched
-_STEPPED_US = 1000
 _LONGEST = 256  # an echo of ours has 84 bytes with its IP header; what we need of an error fits too
 
 
@@ -34,9 +33,8 @@ class Echoes:
         self._port, self._clock, self._stats = port, clock, stats
         self._requests, self._counter = packet.Requests(port.version, port.ident, os.urandom(8)), 0
         self._flights = Flights(first=int.from_bytes(os.urandom(2), "big"))
-        self._waiting: deque[Flight] = deque()
-        self._pump_timer: asyncio.TimerHandle | None = None
-        self._burst_over, self._burst_left = 0.0, 0
+        # In bursts of 16,000 packets/s the 65,536 numbers suffice for a wait of 4 s.
+        self._bursts = Bursts(self._launch, self._count_drops, lambda: self._drain(_DRAIN_PER_WAKE))
         self._expiry: asyncio.TimerHandle | None = None
         self._expiry_us = 0
         self._drops = port.drops()
@@ -45,35 +43,21 @@ class Echoes:
     def close(self) -> None:
         """What is still under way was not measured, and says so."""
         self._loop.remove_reader(self._port.sock)
-        for timer in (self._expiry, self._pump_timer):
-            if timer is not None:
-                timer.cancel()
-        for flight in self._waiting:
+        self._bursts.close()
+        if self._expiry is not None:
+            self._expiry.cancel()
+        for flight in self._bursts.waiting:
             self._stamp(flight)
-        for flight in (*self._waiting, *self._flights.in_air()):
+        for flight in (*self._bursts.waiting, *self._flights.in_air()):
             flight.settle(not_sent("stopped"))
         self._port.close()
 
-    def ask(self, address: Address, wait_us: int, done: Callable[[Result], None]) -> None:
-        """Sends one echo, at once or when the bursts before it are out; `done` is called once, perhaps at once."""
-        self._waiting.append(Flight(address, wait_us, done))
-        if self._pump_timer is None:
-            self._pump()
+    def ask(self, address: Address, wait_us: int, done: Callable[[Result], None], ttl: int = 0) -> None:
+        """Sends one echo, at once or when the bursts before it are out; `done` is called once, perhaps at once. With `ttl` the
+        router so many hops away says that its time is exceeded."""
+        self._bursts.put(Flight(address, wait_us, done, ttl))
 
     # Sending
-
-    def _pump(self) -> None:
-        self._pump_timer = None
-        now = self._loop.time()
-        if now >= self._burst_over:
-            self._burst_over, self._burst_left = now + PAUSE_S, BURST
-            self._count_drops()
-        while self._waiting and self._burst_left:
-            self._burst_left -= 1
-            self._launch(self._waiting.popleft())
-        if self._waiting:
-            self._drain(_DRAIN_PER_WAKE)
-            self._pump_timer = self._loop.call_at(self._burst_over, self._pump)
 
     def _launch(self, flight: Flight) -> None:
         number = self._flights.free_number()
@@ -101,7 +85,10 @@ class Echoes:
         for _ in range(1 if self._port.raw else 3):
             self._stamp(flight)
             try:
-                self._port.sock.sendto(data, flight.address)
+                if flight.ttl:
+                    self._port.send_only(data, flight.ttl, flight.address)
+                else:
+                    self._port.sock.sendto(data, flight.address)
             except OSError as problem:
                 code = problem.errno
                 self._drain_errors()
@@ -161,24 +148,10 @@ class Echoes:
         elif flight.outcome is not None:
             self._stats["late" if flight.outcome in (LOST, BAD_REPLY) else "duplicates"] += 1
         else:
-            rtt_us = self._round_trip(flight, stamp, to_mono)
+            rtt_us, stepped = round_trip(flight, stamp, to_mono, self._clock)
+            if stepped:
+                self._stats["clock_stepped"] += 1
             self._flights.land(flight, REPLY if rtt_us <= flight.wait_us else LATE, rtt_us)
-
-    def _round_trip(self, flight: Flight, stamp: int, to_mono: int) -> int:
-        """Microseconds from sending to the kernel's stamp, right even when UTC was set in between.
-
-        A step before the stamp is invisible to the first reckoning, one after it to the second; a stamp that fits neither
-        leaves the time until now, which is an upper bound.
-        """
-        by_boottime = stamp + to_mono - flight.mono_us
-        if abs(to_mono - (flight.mono_us - flight.sent_us)) < _STEPPED_US:
-            return max(by_boottime, 0)
-        self._stats["clock_stepped"] += 1
-        most = self._clock.boottime_us() - flight.mono_us
-        for rtt_us in (by_boottime, stamp - flight.sent_us):
-            if -_STEPPED_US < rtt_us <= most:  # a little below 0 is the clocks' rounding
-                return max(rtt_us, 0)
-        return most
 
     def _drain_errors(self) -> None:
         """ICMP errors of a ping socket; a raw one receives them like any packet."""
@@ -229,9 +202,9 @@ class Echoes:
 
     def _silence(self, flight: Flight) -> str:
         """Nothing valid came. If our own queue overflowed meanwhile, we cannot know."""
-        if flight.damaged:
-            return BAD_REPLY
-        return not_sent("queue_overflow") if flight.drops != self._drops else LOST
+        if flight.drops != self._drops:
+            return not_sent("queue_overflow")
+        return BAD_REPLY if flight.damaged else LOST
 
     def _count_drops(self) -> None:
         drops = self._port.drops()

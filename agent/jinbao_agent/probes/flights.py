@@ -12,12 +12,13 @@ Address = tuple[str, int] | tuple[str, int, int, int]
 
 
 class Flight:
-    """One echo on its way. `outcome` is None until it is decided; `body` must come back as it left; times as in Result."""
+    """One echo on its way. `outcome` is None until it is decided; `body` must come back as it left; times as in Result. A `ttl`
+    of 0 is the machine's own."""
 
-    __slots__ = ("address", "body", "damaged", "done", "drops", "mono_us", "number", "outcome", "sent_us", "wait_us")
+    __slots__ = ("address", "body", "damaged", "done", "drops", "mono_us", "number", "outcome", "sent_us", "ttl", "wait_us")
 
-    def __init__(self, address: Address, wait_us: int, done: Callable[[Result], None]) -> None:
-        self.address, self.wait_us, self.done = address, wait_us, done
+    def __init__(self, address: Address, wait_us: int, done: Callable[[Result], None], ttl: int = 0) -> None:
+        self.address, self.wait_us, self.done, self.ttl = address, wait_us, done, ttl
         self.outcome: str | None = None
         self.damaged = False
         self.number = self.drops = self.sent_us = self.mono_us = 0

@@ -1,14 +1,17 @@
-"""An HTTP GET: the program answers, not only its machine. Any well-formed status below 500 is an answer."""
+"""An HTTP GET: the program answers, not only its machine. Any well-formed status below 500 is an answer, unless links.toml
+says which status, or which text in the body, it has to be."""
 
-import ipaddress
+import http.client
+import io
 import re
 import ssl
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
-from jinbao_agent.probes.result import Result
+from jinbao_agent.probes.result import Certificate, Result
 from jinbao_agent.probes.stream import Conversation, Ended
 from jinbao_agent.probes.tcp import converse
+from jinbao_agent.probes.tls import Secured
 from jinbao_agent.sample import BAD_REPLY, REFUSED
 from jinbao_config.links import Target
 
@@ -16,8 +19,12 @@ if TYPE_CHECKING:
     from jinbao_agent.probes import Prober
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] ([1-5]\d\d)(?: [^\r\n]*)?\r?\n")  # RFC 9112 section 4
+_LENGTH = re.compile(rb"\r?\ncontent-length:[ \t]*(\d{1,9})[ \t]*\r?\n", re.IGNORECASE)
+_CHUNKED = re.compile(rb"\r?\ntransfer-encoding:[^\r\n]*chunked", re.IGNORECASE)
 _LONGEST_LINE = 4096
+_LONGEST_ANSWER = 1 << 16  # a text that is to be found stands within it
 _DEFAULT_PORT = {"http": 80, "https": 443}
+_ANSWERS = (100, 499)
 
 
 class Channel(Protocol):
@@ -27,35 +34,93 @@ class Channel(Protocol):
 
 
 async def probe(prober: "Prober", target: Target, wait_s: float) -> Result:
-    """reply (rtt: connect, TLS and the time to the status line), bad_reply (status 500 and above, garbage, a broken TLS
-    handshake, a connection closed on us), lost (accepts, never answers), else as a TCP probe."""
+    """reply (rtt: connect, TLS and the time to the status line, or to the end of the body if a text has to stand in it),
+    bad_reply (another status or body than expected, garbage, a broken TLS handshake, a connection closed on us), lost
+    (accepts, never answers), else as a TCP probe. A reply over TLS brings the server's certificate along."""
     return await converse(prober, target, wait_s, _get)
 
 
-async def _get(conversation: Conversation, target: Target) -> None:
+async def _get(conversation: Conversation, target: Target) -> Certificate | None:
+    secured = Secured(conversation, target.host) if target.kind == "https" else None
     try:
-        channel: Channel = conversation if target.kind == "http" else await _secure(conversation, target.host)
+        if secured is not None:
+            await secured.shake_hands()
+        channel: Channel = secured or conversation
         channel.send(request(target))
-        status = await _status(channel)
+        good = await _is_expected(channel, target)
     except ssl.SSLError as problem:
         raise Ended(BAD_REPLY) from problem
     except Ended as end:
         # Once connected, a reset is a service that hangs up on us, no closed port.
         raise Ended(BAD_REPLY if end.outcome == REFUSED else end.outcome) from end
-    if status is None or status >= 500:
+    if not good:
         raise Ended(BAD_REPLY)
+    return secured.certificate if secured is not None else None
 
 
-async def _status(channel: Channel) -> int | None:
-    """The first line's status code; None if it is not one of HTTP."""
+async def _is_expected(channel: Channel, target: Target) -> bool:
     answer = b""
     while b"\n" not in answer and len(answer) < _LONGEST_LINE:
         data = await channel.receive()
         if not data:
-            return None
+            return False
         answer += data
     match = _STATUS_LINE.match(answer)
-    return int(match[1]) if match else None
+    least, most = target.expect.status or _ANSWERS
+    if match is None or not least <= int(match[1]) <= most:
+        return False
+    return not target.expect.body or holds(await _whole(channel, answer), target.expect.body)
+
+
+async def _whole(channel: Channel, answer: bytes) -> bytes:
+    """All of the answer, as far as we read."""
+    while len(answer) < _LONGEST_ANSWER and not _is_complete(answer):
+        data = await channel.receive()
+        if not data:
+            break
+        answer += data
+    return answer
+
+
+def _is_complete(answer: bytes) -> bool:
+    """Whether the body's end has come before the connection's. Asked after each piece, so it looks no closer than it must."""
+    end = answer.find(b"\r\n\r\n")
+    if end < 0:
+        return False
+    head = answer[: end + 2]
+    if _CHUNKED.search(head):
+        return answer.endswith(b"\r\n0\r\n\r\n")
+    length = _LENGTH.search(head)
+    return length is not None and len(answer) - end - 4 >= int(length[1])
+
+
+class _Arrived:
+    """What http.client takes for a socket."""
+
+    def __init__(self, answer: bytes) -> None:
+        self._answer = answer
+
+    def makefile(self, _mode: str) -> io.BytesIO:
+        return io.BytesIO(self._answer)
+
+
+def holds(answer: bytes, text: str) -> bool:
+    """Whether the body of an answer, perhaps cut short, has this text, in UTF-8 or GB 18030."""
+    return any(text.encode(code) in _body(answer) for code in ("utf-8", "gb18030"))
+
+
+def _body(answer: bytes) -> bytes:
+    """As far as it came and is well-formed."""
+    arrived: Any = _Arrived(answer)
+    response = http.client.HTTPResponse(arrived, method="GET")
+    body = b""
+    try:
+        response.begin()
+        while piece := response.read1(_LONGEST_ANSWER):
+            body += piece
+    except (http.client.HTTPException, ValueError):  # it raises ValueError for a chunk size that is none
+        return body
+    return body
 
 
 def request(target: Target) -> bytes:
@@ -73,77 +138,3 @@ def request(target: Target) -> bytes:
         "",
     )
     return "\r\n".join(lines).encode("ascii")
-
-
-class _Secured:
-    """TLS over a conversation, without a transport of its own, so that the stopwatch stays right."""
-
-    def __init__(self, conversation: Conversation, host: str) -> None:
-        self._conversation = conversation
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = _CONTEXT.wrap_bio(self._incoming, self._outgoing, server_hostname=_server_name(host))
-
-    async def shake_hands(self) -> None:
-        while True:
-            try:
-                self._tls.do_handshake()
-            except ssl.SSLWantReadError:
-                await self._exchange()
-            else:
-                self._flush()
-                return
-
-    def send(self, data: bytes) -> None:
-        self._tls.write(data)
-        self._flush()
-
-    async def receive(self) -> bytes:
-        while True:
-            try:
-                return self._tls.read(4096)
-            except ssl.SSLWantReadError:
-                await self._exchange()
-            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-                return b""
-
-    async def _exchange(self) -> None:
-        self._flush()
-        data = await self._conversation.receive()
-        if data:
-            self._incoming.write(data)
-        else:
-            self._incoming.write_eof()
-
-    def _flush(self) -> None:
-        data = self._outgoing.read()
-        if data:
-            self._conversation.send(data)
-
-
-async def _secure(conversation: Conversation, host: str) -> Channel:
-    secured = _Secured(conversation, host)
-    await secured.shake_hands()
-    return secured
-
-
-def _server_name(host: str) -> str | None:
-    """For SNI, which carries names only (RFC 6066)."""
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    return None
-
-
-def _anything_goes() -> ssl.SSLContext:
-    """We ask whether the service answers, and tell it nothing: whose certificate it has, and how old its ciphers are, is
-    another question."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
-    context.set_ciphers("ALL:@SECLEVEL=0")
-    return context
-
-
-_CONTEXT = _anything_goes()

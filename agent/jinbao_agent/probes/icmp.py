@@ -11,7 +11,7 @@ from jinbao_agent.clock import Clock
 from jinbao_agent.probes.echoes import Echoes
 from jinbao_agent.probes.flights import Address
 from jinbao_agent.probes.packet import V4, V6, Version
-from jinbao_agent.probes.result import Result
+from jinbao_agent.probes.result import Result, resolve
 from jinbao_agent.probes.sockets import NoIcmp, open_icmp
 from jinbao_config.links import Target
 
@@ -44,19 +44,19 @@ class IcmpEngines:
             echoes.close()
         self._echoes.clear()
 
-    def ask(self, host: str, wait_s: float, done: Callable[[Result], None]) -> None:
-        """Raises NoIcmp where no socket can be had or the host is no address."""
+    def ask(self, host: str, wait_s: float, done: Callable[[Result], None], ttl: int = 0) -> None:
+        """Raises NoIcmp where no socket can be had or the host is no address. `ttl` as for Echoes.ask."""
         version, address = _located(host)
         echoes = self._echoes.get(version.family)
         if echoes is None:
             echoes = self._echoes[version.family] = Echoes(open_icmp(version), self._clock, self._stats)
-        echoes.ask(address, round(wait_s * 1_000_000), done)
+        echoes.ask(address, round(wait_s * 1_000_000), done, ttl)
 
 
-def start(prober: "Prober", target: Target, wait_s: float, done: Callable[[Result], None]) -> None:
+def start(prober: "Prober", host: str, wait_s: float, done: Callable[[Result], None], ttl: int = 0) -> None:
     """One echo; `done` is called once, perhaps at once. See `probe`."""
     try:
-        prober.icmp.ask(target.host, wait_s, done)
+        prober.icmp.ask(host, wait_s, done, ttl)
     except NoIcmp as problem:
         done(prober.fault(problem.reason))
 
@@ -65,13 +65,8 @@ async def probe(prober: "Prober", target: Target, wait_s: float) -> Result:
     """One echo: reply, late, lost, bad_reply (only a damaged answer came), unreachable:TYPE:CODE:BY with the numbers of ICMP
     or, for an IPv6 target, ICMPv6, or not_sent:REASON."""
     answer: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-    start(prober, target, wait_s, functools.partial(_resolve, answer))
+    start(prober, target.host, wait_s, functools.partial(resolve, answer))
     return await answer
-
-
-def _resolve(answer: "asyncio.Future[Result]", result: Result) -> None:
-    if not answer.done():  # the asker may have been cancelled
-        answer.set_result(result)
 
 
 async def probe_all(prober: "Prober", targets: Sequence[Target], wait_s: float) -> list[Result]:
@@ -85,7 +80,7 @@ async def probe_all(prober: "Prober", targets: Sequence[Target], wait_s: float) 
             complete.set()
 
     for index, target in enumerate(targets):
-        start(prober, target, wait_s, functools.partial(done, index))
+        start(prober, target.host, wait_s, functools.partial(done, index))
     if targets:
         await complete.wait()
     return [results[index] for index in range(len(targets))]

@@ -7,6 +7,7 @@ rung `lan` fails with them, and attribution then puts the fault into the office 
 (EPERM of a local filter, ENOBUFS, ENOMEM, EMFILE, EADDRNOTAVAIL, …) is a fault of this machine: `not_sent:ERRNO`.
 """
 
+import asyncio
 import errno
 import socket
 from dataclasses import dataclass
@@ -28,15 +29,29 @@ _SAYS_NO = MappingProxyType(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What a server showed: SHA-256 of the certificate, in hex, and the end of its validity, None where it cannot be read."""
+
+    sha256: str
+    not_after_ms: int | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """`sent_us` is UTC and `mono_us` CLOCK_BOOTTIME when the probe left, or when it failed to; `outcome` is a token of
-    jinbao_agent.sample; `rtt_us` stands with reply, late and refused only."""
+    jinbao_agent.sample; `rtt_us` stands with reply, late and refused only, `certificate` with a reply over TLS."""
 
     sent_us: int
     mono_us: int
     outcome: str
     rtt_us: int | None = None
+    certificate: Certificate | None = None
+
+
+def resolve(answer: "asyncio.Future[Result]", result: Result) -> None:
+    if not answer.done():  # the asker may have been cancelled
+        answer.set_result(result)
 
 
 def errno_name(code: int | None) -> str:

@@ -11,6 +11,7 @@ import socket
 import struct
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import icmplib
 
@@ -19,6 +20,9 @@ from jinbao_agent.probes.packet import V4, V6, Version
 from jinbao_agent.probes.result import errno_name
 
 RECEIVE_BUFFER = 4 << 20
+PORT_UNREACHABLE = MappingProxyType({socket.AF_INET: (3, 3), socket.AF_INET6: (1, 4)})
+"""Type and code: RFC 792, RFC 4443 section 3.1. By the host itself it means that nobody listens there."""
+
 _SO_RCVBUFFORCE, _SO_MEMINFO = 33, 55
 _SO_TIMESTAMPNS_NEW = 64  # 64-bit seconds on every machine, Linux 5.1
 _SO_TIMESTAMPNS_OLD = 35
@@ -26,6 +30,9 @@ _STAMPS = frozenset({_SO_TIMESTAMPNS_NEW, _SO_TIMESTAMPNS_OLD})
 _TIMESPEC, _TIMESPEC32 = struct.Struct("qq"), struct.Struct("ii")
 _SOL_RAW, _ICMP_FILTER, _ICMP6_FILTER = 255, 1, 1
 _IP_RECVERR, _IPV6_RECVERR = 11, 25
+_TTL_OF_ONE = MappingProxyType(
+    {socket.AF_INET: (socket.IPPROTO_IP, socket.IP_TTL), socket.AF_INET6: (socket.IPPROTO_IPV6, socket.IPV6_HOPLIMIT)}
+)
 _MEMINFO = struct.Struct("9I")  # the last is SK_MEMINFO_DROPS
 _PING_GROUP_RANGE = Path("/proc/sys/net/ipv4/ping_group_range")
 _EXTENDED_ERR = struct.Struct("=IBBBxII")  # struct sock_extended_err, ip(7)
@@ -87,10 +94,14 @@ class IcmpSocket:
     def has_ip_header(self) -> bool:
         return self.raw and self.version is V4
 
+    def send_only(self, data: bytes, ttl: int, address: "tuple[str, int] | tuple[str, int, int, int]") -> None:
+        """Sends what no router beyond the `ttl`-th will forward. Raises OSError."""
+        level, kind = _TTL_OF_ONE[self.sock.family]
+        self.sock.sendmsg([data], [(level, kind, struct.pack("i", ttl))], 0, address)
+
     def drops(self) -> int:
         """Packets the kernel had to drop because our receive queue was full, since the socket was made."""
-        memory = self.sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size)
-        return int(_MEMINFO.unpack(memory)[8])
+        return queue_drops(self.sock)
 
     def _prepare(self) -> None:
         self.sock.setblocking(False)
@@ -99,11 +110,7 @@ class IcmpSocket:
             packet.attach_filter(self.sock, packet.only_ours(self.version, self.ident))
         else:
             report_errors(self.sock)
-        _stamp_received(self.sock)
-        try:
-            self.sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER)
-        except PermissionError:  # without CAP_NET_ADMIN as much as net.core.rmem_max grants
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+        prepare_queue(self.sock)
 
 
 def open_icmp(version: Version) -> IcmpSocket:
@@ -160,6 +167,20 @@ def _pass_types(sock: socket.socket, version: Version) -> None:
         sock.setsockopt(socket.IPPROTO_ICMPV6, _ICMP6_FILTER, struct.pack("8I", *words))
 
 
+def prepare_queue(sock: socket.socket) -> None:
+    """Have the kernel stamp what it receives for this socket, and keep a lot of it."""
+    _stamp_received(sock)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER)
+    except PermissionError:  # without CAP_NET_ADMIN as much as net.core.rmem_max grants
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+
+
+def queue_drops(sock: socket.socket) -> int:
+    """Packets the kernel had to drop because the socket's receive queue was full, since it was made."""
+    return int(_MEMINFO.unpack(sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size))[8])
+
+
 def _stamp_received(sock: socket.socket) -> None:
     try:
         sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS_NEW, 1)
@@ -188,10 +209,12 @@ def report_errors(sock: socket.socket, report: bool = True) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """One ICMP error from the error queue: the original packet's start and destination, and who complained."""
+    """One ICMP error from the error queue: the original packet's start, its destination (port 0 where there are none), and who
+    complained."""
 
     data: bytes
     destination: str
+    port: int
     kind: int
     code: int
     by: str
@@ -208,8 +231,8 @@ def next_error(sock: socket.socket) -> Reported | None:
             if (level, kind) in ((socket.IPPROTO_IP, _IP_RECVERR), (socket.IPPROTO_IPV6, _IPV6_RECVERR)):
                 _, origin, icmp_type, code, _, _ = _EXTENDED_ERR.unpack_from(report)
                 if origin in _FROM_NETWORK:
-                    destination = address[0] if address else ""
-                    return Reported(data, destination, icmp_type, code, _offender(report[_EXTENDED_ERR.size :]))
+                    destination, port = address[:2] if address else ("", 0)
+                    return Reported(data, destination, port, icmp_type, code, _offender(report[_EXTENDED_ERR.size :]))
 
 
 def _offender(address: bytes) -> str:

@@ -4,7 +4,7 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from jinbao_agent.probes.result import Result
+from jinbao_agent.probes.result import Certificate, Result
 from jinbao_agent.probes.stream import Conversation, Ended, Unresolved, resolve
 from jinbao_agent.sample import LATE, REPLY
 from jinbao_config.links import Target
@@ -18,9 +18,10 @@ async def probe(prober: "Prober", target: Target, wait_s: float) -> Result:
     return await converse(prober, target, wait_s, None)
 
 
-async def converse(
-    prober: "Prober", target: Target, wait_s: float, go_on: Callable[[Conversation, Target], Awaitable[None]] | None
-) -> Result:
+GoOn = Callable[[Conversation, Target], Awaitable[Certificate | None]]
+
+
+async def converse(prober: "Prober", target: Target, wait_s: float, go_on: GoOn | None) -> Result:
     """Connects, then does what `go_on` does; its Ended, or its return, is the outcome."""
     try:
         family, address = await resolve(target.host, target.port, wait_s)
@@ -31,9 +32,8 @@ async def converse(
         sent_us, mono_us = prober.clock.utc_us(), prober.clock.boottime_us()
         try:
             await conversation.connect(address)
-            if go_on is not None:
-                await go_on(conversation, target)
+            certificate = await go_on(conversation, target) if go_on is not None else None
         except Ended as end:
             return Result(sent_us=sent_us, mono_us=mono_us, outcome=end.outcome)
         outcome = REPLY if conversation.in_time else LATE
-        return Result(sent_us=sent_us, mono_us=mono_us, outcome=outcome, rtt_us=conversation.spent_us)
+        return Result(sent_us=sent_us, mono_us=mono_us, outcome=outcome, rtt_us=conversation.spent_us, certificate=certificate)

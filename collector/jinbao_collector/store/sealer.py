@@ -44,13 +44,11 @@ class Sealer:
         """Raises StoreError, LedgerError, or sqlite3.Error where the disk is full; then nothing has changed."""
         measured, events = taken_apart(rows, self._roster())
         with self._store.transaction():
-            if rows[0].position <= self._store.cursor:
-                raise StoreError(
-                    f"{self._store.file}: reaches to row {self._store.cursor} already, not to before {rows[0].position}"
-                )
+            if rows[0].position != self._store.cursor + 1:
+                raise StoreError(f"{self._store.file}: reaches to row {self._store.cursor}, not to before {rows[0].position}")
             hashes = [(row.position, sha256(row.head)) for row in rows]
             # A month's digest begins anew behind the row that closed the month before.
-            begun = max((place + 1 for place, row in enumerate(rows) if not row.agent), default=0)
+            begun = max((place + 1 for place, row in enumerate(rows) if row.closes_month), default=0)
             digest = chained(hashes[begun:], GENESIS if begun else self._store.digest)
             self._store.move(*hashes[-1], digest, max(row.arrived_ms for row in rows))
             self.merge(measured)

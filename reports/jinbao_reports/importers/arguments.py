@@ -51,7 +51,7 @@ def _add_places(command: argparse.ArgumentParser) -> None:
     )
     add("--vantage", default="", choices=("township", "county"), help="where the probes came from")
     add("--target", default="", metavar="RUNG", help="what they asked: core, app, cpe …")
-    add("--outcome", action="append", default=[], type=_pair, metavar="THEIRS=OURS", help="what a word of theirs means here")
+    add("--outcome", action="append", default=[], type=pair, metavar="THEIRS=OURS", help="what a word of theirs means here")
 
 
 def _add_times(command: argparse.ArgumentParser) -> None:
@@ -65,13 +65,13 @@ def _add_times(command: argparse.ArgumentParser) -> None:
 
 def _add_csv(command: argparse.ArgumentParser) -> None:
     add = command.add_argument_group("--from csv").add_argument
-    add("--column", action="append", default=[], type=_pair, metavar="OURS=THEIRS", help="which column is which")
-    add("--constant", action="append", default=[], type=_pair, metavar="OURS=VALUE", help="what the file lacks")
+    add("--column", action="append", default=[], type=pair, metavar="OURS=THEIRS", help="which column is which")
+    add("--constant", action="append", default=[], type=pair, metavar="OURS=VALUE", help="what the file lacks")
     add("--rtt-unit", choices=("us", "ms", "s"), default="us")
     add("--time-format", default="", metavar="FORMAT", help="of times that are not ISO 8601, such as %%d/%%m/%%Y %%H:%%M")
 
 
-def _pair(text: str) -> tuple[str, str]:
+def pair(text: str) -> tuple[str, str]:
     left, equals, right = text.partition("=")
     if not left or not equals:
         raise argparse.ArgumentTypeError(f"{text!r}: expected NAME=VALUE")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from fractions import Fraction
 
+from jinbao_config.links import ALL_LINKS
 from jinbao_reports import words
 from jinbao_reports.render import figures, month_words
 from jinbao_reports.render.blocks import Block, Cell, Column, cell, lines, note, table
@@ -328,7 +329,7 @@ def integrity(report: Report, lang: str) -> list[Block]:
         _column("place", 22, lang),
         _column("at", 34, lang, "left", nowrap=True),
     ]
-    names = {link.code: link.name for link in report.links}
+    names = {ALL_LINKS: month_words.CELLS["all_links"].to(lang), **{link.code: link.name for link in report.links}}
     rows: list[list[Cell]] = [
         [
             words.word(words.INTEGRITY, item.kind, lang),
