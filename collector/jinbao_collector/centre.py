@@ -30,6 +30,7 @@ from jinbao_collector.manifest import Context, Manifests
 from jinbao_collector.metrics import Metrics, gauge, of_agents, of_followers
 from jinbao_collector.peers import Peers
 from jinbao_collector.retention import check_beginning
+from jinbao_collector.stamps import Stamper
 from jinbao_collector.store.reading import sealed_to
 from jinbao_config.services import CollectorConfig
 from jinbao_config.shape import ConfigError, Document
@@ -86,7 +87,10 @@ class Place:
     def declared(self) -> dict[str, Any]:
         """Digests of links, contracts and the collector's own configuration as the files are now. Raises ConfigError."""
         contracts = {name: self._digest("contracts", name) for name in self.config.contracts}
-        return {"links": self._digest("links", self.config.links), "contracts": contracts, "config": self.digest}
+        found = {"links": self._digest("links", self.config.links), "contracts": contracts, "config": self.digest}
+        if self.config.calendar is not None:
+            found["calendar"] = self._digest("calendar", self.config.calendar)
+        return found
 
     def _digest(self, key: str, name: str) -> str:
         try:
@@ -122,6 +126,7 @@ class Centre:
         self.peers = Peers(self.roster, self.authority, self.now_ms)
         self.configurations = Configurations(self.ledger, home.documents, self.roster, self.authority.signing, self.now_ms)
         self.manifests = Manifests(home.manifests, home.journal, self.place.zone)
+        self.stamper = Stamper(home, self.place.config.tsa, self.place.file.parent)
         self.metrics = Metrics()
         self.ring = RefusedRing(home.refused)
         opened.callback(self.ring.close)
@@ -160,11 +165,13 @@ class Centre:
             self.ledger.append(DECLARED, facts, self.now_ms())
 
     def make_due_manifests(self) -> None:
-        """Raises ConfigError, LedgerError, ManifestError or OSError; the days stay due."""
+        """And stamps the newest. Raises ConfigError, LedgerError, ManifestError or OSError; the days stay due."""
         with self._making:
             now = self.now_ms()
             if self.manifests.due(now):
                 self.manifests.make_due(now, context_of(self.place, self.ledger, self.roster), self.authority.signing)
+            if days := self.manifests.days():
+                self.stamper.stamp(days[-1], self.manifests.read(days[-1]))
 
     def day(self, at_ms: int) -> str:
         """The local day, as its manifest is named."""

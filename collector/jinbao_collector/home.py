@@ -27,6 +27,20 @@ class Home:
     def manifests(self) -> Path:
         return self.root / "manifests"
 
+    def token(self, day: str) -> Path:
+        """The time stamp over a day's manifest, where there is one."""
+        return self.root / "tokens" / f"{day}.tsr"
+
+    @property
+    def issued(self) -> Path:
+        """A folder for each issued report."""
+        return self.root / "issued"
+
+    @property
+    def plain(self) -> tuple[Path, ...]:
+        """Folders of files that are written once and never changed."""
+        return self.documents, self.manifests, self.root / "tokens", self.issued
+
     @property
     def keys(self) -> Path:
         return self.root / "keys"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jinbao_agent.wire import GENESIS, Signed, sha256
 from jinbao_collector.arrival import Arrival
-from jinbao_collector.volume_file import REPAIR, connect, create, naming, version_of
+from jinbao_collector.volume_file import BODY_LEVEL, REPAIR, connect, create, naming, version_of
 from jinbao_collector.volume_file import VolumeError as VolumeError
 from jinbao_collector.volume_file import month_files as month_files
 
@@ -53,6 +53,7 @@ class Volume:
         self.head, self.signature, self.body = (
             part if writing else f"plain_{part}({pack}, position, {part})" for part in ("head", "signature", "body")
         )
+        self.squeezed_body = "body" if writing else f"squeezed_body({pack}, position, body)"
         row = self.db.execute("SELECT first, prev FROM volume").fetchone()
         if row is None:
             raise VolumeError(f"{self.file}: is damaged: it has no beginning; stop the service and run `{REPAIR}`")
@@ -109,7 +110,7 @@ class Volume:
             bytes.fromhex(arrival.part.hash),
             signed.head,
             signed.signature,
-            zlib.compress(body, 6) if body is not None else None,
+            zlib.compress(body, BODY_LEVEL) if body is not None else None,
             arrival.oldest_ms,
             arrival.newest_ms,
             json.dumps(verdicts, separators=(",", ":")),

@@ -58,6 +58,7 @@ DURABLE = "PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864;"
 _UNPACKED = 64 * 2**20
 """Bytes of unpacked packs that a reader keeps: a day of some thirty agents."""
 
+BODY_LEVEL = 6
 _QUICK = 10**9
 """A larger file is not looked through at each start; `verify` does so."""
 
@@ -173,6 +174,11 @@ class Packs:
         body = self.row(number, position).body
         return None if body is None else zlib.compress(body, 0)
 
+    def squeezed(self, number: int | None, position: int, plain: bytes | None) -> bytes | None:
+        """As it was stored before it was packed."""
+        body = self.body(number, position, plain)
+        return body if number is None or body is None else zlib.compress(zlib.decompress(body), BODY_LEVEL)
+
 
 class Reading(sqlite3.Connection):
     """A connection that nobody writes through. `plain_head(pack, position, head)` and so on are a row's bytes."""
@@ -184,6 +190,7 @@ class Reading(sqlite3.Connection):
         self.file, self.packs = file, Packs(self)
         for part in ("head", "signature", "body"):
             self.create_function(f"plain_{part}", 3, getattr(self.packs, part))
+        self.create_function("squeezed_body", 3, self.packs.squeezed)
 
     def execute(self, *query: Any) -> _Cursor:
         return self.cursor(_Cursor).execute(*query)

@@ -132,6 +132,20 @@ class Refusal:
     per_minute: int = key(whole(1), 600, doc="requests a minute from one key or address")
 
 
+def _http(value: object) -> str:
+    if isinstance(value, str) and value.startswith(("http://", "https://")) and len(value) > len("https://"):
+        return value
+    raise ValueError('expected an address such as "http://tsa.example.cn/tsr"')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tsa:
+    url: str = key(words(_http, "http://tsa.example.cn/tsr"), doc="where the time-stamp authority answers (RFC 3161)")
+    ca: str | None = key(
+        text, None, doc="its certificates in PEM, relative to this file; absent: only its answer's form is checked"
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectorConfig:
     schema: str = key(choice("jinbao.collector/1"), doc="the format of this file")
@@ -146,6 +160,8 @@ class CollectorConfig:
     keep_months: int | None = key(
         whole(24), None, doc="months whose samples are all older than this many months are removed; absent: none ever is"
     )
+    calendar: str | None = key(text, None, doc="legal days of another edition than ours; its digest goes into the manifest")
+    tsa: Tsa | None = key(table(Tsa), None, doc="who time-stamps the daily manifests; absent: nobody")
     refuse: Refusal = key(table(Refusal), Refusal, doc="what is refused unread")
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from jinbao_agent.sample import Event
 from jinbao_collector.entry import Entry, read_entries
 from jinbao_collector.home import Home
-from jinbao_collector.ledger import Ledger
+from jinbao_collector.ledger import DEMONSTRATION, Ledger
 from jinbao_collector.manifest import Manifests
 from jinbao_collector.store import Flaw, Reader, open_store
 from jinbao_config.contract import Contract, read_contract
@@ -52,12 +52,18 @@ class Answer:
     flaws: tuple[Flaw, ...]
     manifest: dict[str, str] | None = None
     indicators: Indicators | None = None
+    demonstration: bool = False
 
     def statement(self) -> dict[str, Any]:
-        """With the newest daily manifest of the store, where there is one: what an outside anchor would attest."""
+        """With the newest daily manifest of the store, where there is one: what an outside anchor would attest.
+
+        `demonstration` stands in it, and is true, where the ledger says that nothing of this was measured.
+        """
         made = statement(self.judgement, self.inputs, self.flaws)
         if self.indicators is not None:
             made["indicators"] = scored(self.indicators, self.judgement)
+        if self.demonstration:
+            made["demonstration"] = True
         return made if self.manifest is None else {**made, "manifest": self.manifest}
 
 
@@ -70,6 +76,7 @@ class Gathered:
     source: Reader | tuple[files.StateSpan, ...]
     manifest: dict[str, str] | None = None
     indicators: Indicators | None = None
+    demonstration: bool = False
 
     def answer(self, case: Case | None = None) -> Answer:
         case = self.case if case is None else case
@@ -78,7 +85,7 @@ class Gathered:
             judgement = judge(Declared(self.source, case.stated(), codes, case.as_of), case)
             return Answer(judgement, self.inputs, (), indicators=self.indicators)
         judgement = judge_samples(self.source, case)
-        return Answer(judgement, self.inputs, self.source.flaws(), self.manifest, self.indicators)
+        return Answer(judgement, self.inputs, self.source.flaws(), self.manifest, self.indicators, self.demonstration)
 
 
 def answer(asked: Asked) -> Answer:
@@ -99,7 +106,8 @@ def gather(asked: Asked) -> Gathered:
         _refuse_unknown_causes(asked.intervals, spans)
         return Gathered(case, inputs, spans, indicators=wanted)
     source = _source(asked, links.value)
-    return Gathered(case, {**inputs, **source.inputs()}, source, _newest_manifest(asked.store, case), wanted)
+    manifest, demonstration = _newest_manifest(asked.store, case), _is_demonstration(asked.store)
+    return Gathered(case, {**inputs, **source.inputs()}, source, manifest, wanted, demonstration)
 
 
 def _case(asked: Asked, links: Document[Links]) -> tuple[Case, dict[str, str]]:
@@ -177,6 +185,14 @@ def _newest_manifest(store: Path | None, case: Case) -> dict[str, str] | None:
     manifests = Manifests(home.manifests, home.journal, case.contract.value.zone)
     days = manifests.days()
     return {"day": days[-1], "hash": manifests.read(days[-1]).hash} if days else None
+
+
+def _is_demonstration(store: Path | None) -> bool:
+    """Said by a row of the ledger, so that it cannot be taken away."""
+    if store is None:
+        return False
+    with Ledger(Home(store).ledger) as ledger:
+        return bool(ledger.rows(DEMONSTRATION))
 
 
 def _refuse_unknown_causes(file: Path, spans: Sequence[files.StateSpan]) -> None:

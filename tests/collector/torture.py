@@ -216,7 +216,7 @@ def fills(trial: Trial, count: int) -> None:
             for load in trial.loads:
                 load.answers.clear()
             with under_load(served, trial.loads, breaks=True):
-                disk.fill(trial.disk)
+                _fill(trial.disk)
             statuses = set().union(*(load.answers for load in trial.loads))
             if statuses != {200, 507} or served.get("/readyz")[0] != 503 or served.get("/metrics")[0] != 200:
                 raise SystemExit(f"a full disk does not show: {statuses}")
@@ -229,10 +229,20 @@ def fills(trial: Trial, count: int) -> None:
         served.stop(signal.SIGTERM)
 
 
+def _fill(full: LosableDisk) -> None:
+    """The bulk of it at once, the rest to the last byte."""
+    with (full.folder / "ballast").open("ab") as ballast:
+        free = os.statvfs(full.folder)
+        os.posix_fallocate(ballast.fileno(), 0, free.f_bavail * free.f_frsize - 16 * 2**20)
+    disk.fill(full)
+
+
 def stays(trial: Trial, count: int) -> None:
     """The kernel makes the file system read-only under load, as it does after an error: reads go on, a start says why not."""
     for _ in range(count):
         with trial.serving() as served:
+            # Whoever may not write can read only what somebody else has open: the sealer keeps a hand on the store for them.
+            await_true(lambda: _has_open(served, trial.place.home.store), "nobody holds the store")
             with under_load(served, trial.loads, breaks=True):
                 subprocess.run(["mount", "-o", "remount,abort", str(trial.disk.folder)], check=True)
             if served.get("/readyz")[0] != 503:
@@ -245,6 +255,17 @@ def stays(trial: Trial, count: int) -> None:
         trial.disk.lose_writes()
         trial.cycle()
         trial.audit()
+
+
+def _has_open(served: Served, file: Path) -> bool:
+    """Whether a follower of the service has a file open, and SQLite's memory beside it."""
+    opened = set()
+    for child in children_of(served.process.pid):
+        for handle in Path(f"/proc/{child}/fd").iterdir():
+            # One that is closed meanwhile is none.
+            with contextlib.suppress(FileNotFoundError):
+                opened.add(str(handle.readlink()))
+    return {str(file), f"{file}-shm"} <= opened
 
 
 def tears(trial: Trial, count: int) -> None:
