@@ -116,7 +116,7 @@ class Load:
     def send(self, line: http.client.HTTPSConnection) -> int:
         """The next three batches; the status of the answer."""
         while len(self.sent) < self.acknowledged + 3:
-            self.sent.append(self.speaker.batch(NOON + self.speaker.number * 60_000))
+            self.next()
         batches = self.sent[self.acknowledged : self.acknowledged + 3]
         line.request("POST", "/v1/batches", pack(batches))
         answer = line.getresponse()
@@ -125,6 +125,11 @@ class Load:
         if answer.status == 200:
             self._note(len(batches))
         return answer.status
+
+    def next(self) -> Batch:
+        """One more to send."""
+        self.sent.append(self.speaker.batch(NOON + self.speaker.number * 60_000))
+        return self.sent[-1]
 
     def _note(self, count: int) -> None:
         with self.moved:

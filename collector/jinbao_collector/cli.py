@@ -14,7 +14,7 @@ from jinbao_collector import CollectorError
 from jinbao_collector.texts import Output, speak
 from jinbao_config.shape import ConfigError
 
-_METAVAR = "init|serve|invite|revoke|configure|ledger|agents|manifest|seal|export|backup|restore|verify|keep|repair"
+_METAVAR = "init|serve|invite|revoke|configure|ledger|agents|silences|manifest|seal|export|backup|restore|verify|keep|repair"
 _COMMANDS, _UPKEEP = "jinbao_collector.commands", "jinbao_collector.upkeep"
 
 
@@ -93,6 +93,9 @@ def _parser(lang: str) -> argparse.ArgumentParser:
     for name, example in (("wait", "4s"), ("batch", "60s"), ("every", "15s")):
         configure.add_argument(f"--{name}", metavar=example, help=says(name))
     command(commands, "agents", "agents")
+    gaps = command(commands, "silences", "silences")
+    gaps.add_argument("--agent", required=True, help=says("agent"))
+    gaps.add_argument("--days", type=int, default=7, help=says("days"))
     manifest = command(commands, "manifest", "manifest")
     of_day = manifest.add_mutually_exclusive_group()
     of_day.add_argument("--verify", action="store_true", help=says("verify_manifests"))

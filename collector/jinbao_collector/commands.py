@@ -4,16 +4,17 @@ import argparse
 import datetime
 import hashlib
 import json
-import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from jinbao_agent.keys import VerifyKey
+from jinbao_agent.silence import Why
 from jinbao_collector.agents import LiveRoster, Member
 from jinbao_collector.authority import Authority
 from jinbao_collector.centre import Place, context_of, create
-from jinbao_collector.configurations import issue, read_content, versions
+from jinbao_collector.configure import configure
 from jinbao_collector.enrolment import VALID_MS, Enrolment
 from jinbao_collector.entry import read_entries
 from jinbao_collector.heard import Heard, last_heard
@@ -22,11 +23,14 @@ from jinbao_collector.journal import position_held
 from jinbao_collector.ledger import ENTRY, Ledger, Row
 from jinbao_collector.manifest import ManifestBroken, Manifests
 from jinbao_collector.retention import removed
+from jinbao_collector.silences import silences_of
+from jinbao_collector.store import open_store
 from jinbao_collector.texts import Output, speak
-from jinbao_config.central import content_for, parse_central
+from jinbao_config import units
 from jinbao_config.links import ALL_LINKS, read_links
 from jinbao_config.services import read_collector
-from jinbao_config.shape import ConfigError
+
+__all__ = ["configure"]
 
 Now = Callable[[], int]
 
@@ -85,45 +89,6 @@ def revoke(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
     return 0
 
 
-def configure(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
-    place = _place(options)
-    declared = place.file.parent / place.config.links
-    read_links(declared)
-    links = tomllib.loads(declared.read_text(encoding="utf-8"))
-    times = {name: getattr(options, name) for name in ("wait", "batch", "every") if getattr(options, name) is not None}
-    found = []
-    with Ledger(place.home.ledger) as ledger:
-        good = {one.agent: one for one in LiveRoster(ledger)().members.values() if one.revoked_after is None}
-        for name in options.agent or sorted(good):
-            if name not in good:
-                raise out.wrong("unknown_agent", agent=name)
-        for name in options.agent or sorted(good):
-            content = _former(place, ledger, name, out) if options.back else _content(good[name], links, times, declared)
-            version = issue(ledger, place.home.documents, name, content, now_ms())
-            out.say("configured" if version else "configured_already", agent=name, version=version)
-            found.append({"agent": name, "version": version})
-    out.facts(found)
-    return 0
-
-
-def _content(member: Member, links: Mapping[str, Any], times: Mapping[str, str], declared: Path) -> dict[str, Any]:
-    try:
-        content = content_for(links, member.vantage, member.links, times)
-    except KeyError as code:
-        problem = f"{code.args[0]!r}: {member.agent} speaks for it, but it is not declared"
-        raise ConfigError(str(declared), "link", problem) from None
-    parse_central(content, str(declared))
-    return content
-
-
-def _former(place: Place, ledger: Ledger, agent: str, out: Output) -> dict[str, Any]:
-    """The content before the newest one."""
-    known = versions(ledger, agent)
-    if len(known) < 2:
-        raise out.wrong("no_former", agent=agent)
-    return read_content(place.home.documents, known[-2])
-
-
 def agents(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
     place = _place(options)
     with Ledger(place.home.ledger) as ledger:
@@ -145,6 +110,29 @@ def agents(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
         _say_config(out, heard.get(member.agent))
     out.facts([_agent_facts(member, heard.get(member.agent), now) for member in members])
     return 0
+
+
+def silences(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
+    """1 where nothing the agent recorded explains one."""
+    place = _place(options)
+    with Ledger(place.home.ledger) as ledger:
+        member = next(iter(LiveRoster(ledger)().of_agent(options.agent)), None)
+    if member is None:
+        raise out.wrong("unknown_agent", agent=options.agent)
+    until = now_ms() + units.DAY_MS  # a clock that is ahead is to be seen too
+    since = until - (options.days + 1) * units.DAY_MS
+    reader = open_store(place.home.root)
+    try:
+        found = silences_of(reader, member, since, until)
+    finally:
+        reader.close()
+    for one in found:
+        seconds = (one.to_ms - one.from_ms) / 1000
+        out.say("silence", since=_time(one.from_ms, place), seconds=f"{seconds:.1f}", why=out.word(one.why), detail=one.detail)
+    if not found:
+        out.say("no_silence", agent=options.agent)
+    out.facts([asdict(one) for one in found])
+    return int(any(one.why is Why.UNRECORDED for one in found))
 
 
 def manifest(options: argparse.Namespace, out: Output, now_ms: Now) -> int:

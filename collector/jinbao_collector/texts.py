@@ -15,6 +15,19 @@ TEXTS: dict[str, tuple[str, str]] = {
     "serve": ("运行服务，SIGTERM 正常停止", "serve until SIGTERM"),
     "invite": ("为一个探针生成一次性登记码", "print a one-time enrol code for an agent"),
     "revoke": ("吊销一个探针的密钥，自当前日志位置起生效", "revoke an agent's keys from the present journal position on"),
+    "silences": ("某探针何时没有数据，它自己的记录说明了什么", "when an agent measured nothing, and why by its own records"),
+    "days": ("往前看多少天（默认 7）", "how many days back (default: 7)"),
+    "silence": ("{since}  {seconds:>9} 秒  {why}  {detail}", "{since}  {seconds:>9} s  {why}  {detail}"),
+    "no_silence": ("{agent}：没有间断", "{agent}: no gaps"),
+    "stopped": ("服务停止后重启", "stopped and started"),
+    "killed": ("进程被强行终止", "killed"),
+    "shut_down": ("正常关机后开机", "shut down in order, then booted"),
+    "mains_lost": ("停电（UPS 已证实）", "the mains was lost, as the UPS told"),
+    "machine_lost": ("断电或死机后重启", "a power cut or a crash of the machine"),
+    "suspended": ("机器休眠", "the machine slept"),
+    "stalled": ("机器过载，探测未按时进行", "overloaded, probes not on time"),
+    "not_sent": ("本机无法发送", "this machine could not send"),
+    "unrecorded": ("没有任何记录", "nothing recorded says why"),
     "former": ("只吊销已被新密钥取代的旧密钥", "only the keys before its newest one"),
     "configure": (
         "按线路文件为探针下发新配置（签名、编号；探针按本机允许范围决定是否采用）",
@@ -183,6 +196,10 @@ class Output:
     def say(self, name: str, **facts: object) -> None:
         if not self.as_json:
             print(speak(self.lang, name, **facts), flush=True)
+
+    def word(self, name: str) -> str:
+        """One text by itself."""
+        return speak(self.lang, name)
 
     def progress(self, name: str) -> Callable[[int, int], None]:
         """Tells how far it is, on a terminal only."""

@@ -16,7 +16,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -212,6 +212,7 @@ def _kill_beside(trial: Trial, *words: str) -> None:
 def fills(trial: Trial, count: int) -> None:
     """The disk runs full under load: "later", says the service, reads go on; with room again so does the rest, by itself."""
     with trial.serving() as served:
+        await_true(lambda: _has_open(served, trial.place.home.store), "nobody holds the store")
         for _ in range(count):
             for load in trial.loads:
                 load.answers.clear()
@@ -238,13 +239,16 @@ def _fill(full: LosableDisk) -> None:
 
 
 def stays(trial: Trial, count: int) -> None:
-    """The kernel makes the file system read-only under load, as it does after an error: reads go on, a start says why not."""
+    """The kernel makes the file system read-only, as it does after an error: reads go on, a start says why not."""
     for _ in range(count):
         with trial.serving() as served:
             # Whoever may not write can read only what somebody else has open: the sealer keeps a hand on the store for them.
             await_true(lambda: _has_open(served, trial.place.home.store), "nobody holds the store")
-            with under_load(served, trial.loads, breaks=True):
-                subprocess.run(["mount", "-o", "remount,abort", str(trial.disk.folder)], check=True)
+            with under_load(served, trial.loads):
+                """Nothing is under way when it happens: the kernel may call a sync a success that it then throws away."""
+            subprocess.run(["mount", "-o", "remount,abort", str(trial.disk.folder)], check=True)
+            if {status for load in trial.loads for status in _one_more(served, load)} != {503}:
+                raise SystemExit("a batch is acknowledged that cannot be written")
             if served.get("/readyz")[0] != 503:
                 raise SystemExit("a read-only file system does not show")
             trial.audit()
@@ -255,6 +259,10 @@ def stays(trial: Trial, count: int) -> None:
         trial.disk.lose_writes()
         trial.cycle()
         trial.audit()
+
+
+def _one_more(served: Served, load: Load) -> Iterator[int]:
+    yield served.post("/v1/batches", pack(load.sent[load.acknowledged :][:3] or [load.next()]))[0]
 
 
 def _has_open(served: Served, file: Path) -> bool:

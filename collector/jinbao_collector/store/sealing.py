@@ -131,6 +131,9 @@ def keep_sealing(home: Home, wait: Callable[[float], bool], now_ms: Callable[[],
     with contextlib.closing(_Guest(home.store)) as guest:
         while True:
             try:
+                if home.store.exists():
+                    # Before anything may fail: on a full disk nobody could come in any more.
+                    guest.stay()
                 more = _seal_ripe(home, now_ms())
                 guest.stay()
                 failing = ""
