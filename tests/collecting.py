@@ -12,9 +12,10 @@ from typing import Any
 from jinbao_agent.keys import SigningKey
 from jinbao_agent.sample import Event, Sample
 from jinbao_agent.wire import GENESIS, Batch, Signed, make_batch, pack
-from jinbao_collector.centre import Centre, Place, create
+from jinbao_collector.centre import Centre, create
 from jinbao_collector.follower import Feed, advance
 from jinbao_collector.ingest import Answer
+from jinbao_collector.place import Place
 from jinbao_collector.store import Reader
 from jinbao_collector.store.sealer import Sealer
 from jinbao_collector.store.writing import StoreWriting

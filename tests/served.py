@@ -21,9 +21,9 @@ from collecting import LINK, NOON, Speaker, enrol_document, make_place
 from jinbao_agent.keys import SigningKey
 from jinbao_agent.wire import Batch, Signed, pack
 from jinbao_collector.authority import Authority
-from jinbao_collector.centre import Place
 from jinbao_collector.enrolment import Enrolment
 from jinbao_collector.ledger import Ledger
+from jinbao_collector.place import Place
 from jinbao_config.services import read_collector
 
 COMMAND = (sys.executable, "-m", "jinbao_collector.cli")

@@ -67,7 +67,7 @@ def back_up(home: Home, public: VerifyKey, target: Path, now_ms: int, told: Told
     target.mkdir(parents=True, exist_ok=True)
     with held(home.keeping), contextlib.ExitStack() as opened:
         # The store first: it may lie behind the journal, never before it.
-        sources = {home.store: _snapshot(home.store, opened)} if home.store.exists() else {}
+        sources = {file: _snapshot(file, opened) for file in (home.store, home.unsigned) if file.exists()}
         with position_held(home.journal) as position:
             sources |= {file: _snapshot(file, opened) for file in month_files(home.journal)}
             _copy_database(_database(home.ledger, opened, "rw"), target / home.ledger.name)

@@ -88,6 +88,14 @@ class Feed:
         """The last position there is; 0 in an empty journal. Raises VolumeError."""
         return max((volume.last for volume in self._volumes(2**62)), default=0)
 
+    def before(self, arrived_ms: int) -> int:
+        """The position before the first row that arrived then or later; the last one if none did. Raises VolumeError."""
+        for volume in self._volumes(0):
+            found = volume.db.execute("SELECT min(position) FROM batch WHERE arrived_ms >= ?", (arrived_ms,)).fetchone()[0]
+            if found is not None:
+                return int(found) - 1
+        return self.last()
+
     def _volumes(self, after: int) -> Iterator[Volume]:
         """From the file on that may hold the position after this one; the last one in any case."""
         files = month_files(self._directory)

@@ -60,9 +60,18 @@ class Home:
         return self.root / "store.db"
 
     @property
+    def unsigned(self) -> Path:
+        """What came in through the door for Telegraf."""
+        return self.root / "unsigned.db"
+
+    @property
     def sealing(self) -> Path:
         """Held by whoever seals, while it does."""
         return self.root / "sealing.lock"
+
+    def replica(self, name: str) -> Path:
+        """How far the copy to one server is, and what it would not take."""
+        return self.root / "replicas" / f"{name}.db"
 
     @property
     def keeping(self) -> Path:

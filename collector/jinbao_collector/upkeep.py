@@ -9,11 +9,12 @@ from jinbao_collector.agents import LiveRoster
 from jinbao_collector.authority import Authority
 from jinbao_collector.backup import BackupBroken, Told, back_up, changed_files, held, read_backup
 from jinbao_collector.backup import restore as restore_into
-from jinbao_collector.centre import Place, serving_held
+from jinbao_collector.centre import serving_held
 from jinbao_collector.checking import problems
 from jinbao_collector.home import Home
 from jinbao_collector.ledger import Ledger
 from jinbao_collector.packing import pack_month, unpacked_months
+from jinbao_collector.place import Place
 from jinbao_collector.repair import Repaired, damaged
 from jinbao_collector.repair import repair as repair_month
 from jinbao_collector.retention import Month, removable, remove

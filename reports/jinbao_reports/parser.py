@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from jinbao_reports import commands, what_if
+from jinbao_reports import commands, documents, what_if
 from jinbao_reports.arguments import add_calendar, add_inputs, add_lang
 from jinbao_reports.evidence import commands as evidence
 from jinbao_reports.importers.arguments import add_arguments
@@ -28,6 +28,7 @@ def parser() -> argparse.ArgumentParser:
             command.add_argument("outage", metavar="OUTAGE", help="an id that `outages` lists")
         if name == "month":
             command.add_argument("--out", type=Path, default=Path(), metavar="DIRECTORY", help="where to write (default: here)")
+    documents.add_commands(subparsers)
     _add_calendar(subparsers)
     _add_import(subparsers)
     for name, run, add, words in (

@@ -9,6 +9,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -23,8 +24,8 @@ from jinbao_collector import follower_process, serve
 from jinbao_collector.admission import RefusedRing
 from jinbao_collector.cli import main
 from jinbao_collector.follower_process import FollowerProcess
-from jinbao_collector.home import Home
 from served import Served, children_of, free_port, serving
+from tiny_influx import TOKEN, Answer, TinyInflux
 
 
 @pytest.fixture
@@ -114,6 +115,28 @@ def test_the_sealer_runs_beside_it_and_ends_with_it_even_when_it_is_killed(confi
             os.close(handle)
 
 
+def test_what_is_acknowledged_is_copied_to_a_server_beside_it(config: Path) -> None:
+    arrived = threading.Event()
+
+    def told(server: TinyInflux, lines: list[str]) -> Answer:
+        arrived.set()
+        return server.take(lines)
+
+    with TinyInflux().open() as server:
+        server.moods.append(told)
+        (config.parent / "token").write_text(TOKEN)
+        table = f'[[replica]]\nname = "copy"\nkind = "influxdb"\nurl = "http://127.0.0.1:{server.port}"\n'
+        config.write_text(config.read_text() + table + 'org = "yanbian"\nbucket = "jinbao"\ntoken_file = "token"\n')
+        with serving(config) as served:
+            tower = served.enrol("tw-01")
+            assert served.post("/v1/batches", pack(tower.minutes(2)))[0] == 200
+            assert arrived.wait(60)
+            followers = json.loads(served.get("/readyz")[1])["followers"]
+            assert [one["follower"] for one in followers] == ["store", "copy"]
+            assert served.stop(signal.SIGTERM) == 0
+        assert len(server.kept) == 12
+
+
 def test_a_follower_that_dies_is_started_anew(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follower_process, "_PAUSE_S", 0.0)
     started: queue.Queue[int] = queue.Queue()
@@ -125,7 +148,7 @@ def test_a_follower_that_dies_is_started_anew(config: Path, monkeypatch: pytest.
         return process
 
     monkeypatch.setattr(FollowerProcess, "_start", told)
-    follower = FollowerProcess("jinbao_collector.store.sealing", Home(config.parent / "data"))
+    follower = FollowerProcess("jinbao_collector.store.sealing", str(config.parent / "data"))
     first = started.get(timeout=60)
     os.kill(first, signal.SIGKILL)
     assert started.get(timeout=60) != first

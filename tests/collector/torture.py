@@ -22,8 +22,8 @@ from pathlib import Path
 
 from collecting import TestClock, centre_in, enrol_document, post, told
 from jinbao_agent.wire import pack
-from jinbao_collector.centre import Place
 from jinbao_collector.cli import main as collector
+from jinbao_collector.place import Place
 from jinbao_collector.store import open_store
 from jinbao_collector.store.journal_reader import JournalReader
 from jinbao_collector.volume import month_files

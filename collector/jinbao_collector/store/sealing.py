@@ -9,7 +9,6 @@ import contextlib
 import datetime
 import logging
 import os
-import select
 import sqlite3
 import sys
 import time
@@ -20,6 +19,7 @@ from jinbao_agent.wire import GENESIS
 from jinbao_collector import CollectorError
 from jinbao_collector.agents import LiveRoster, Member
 from jinbao_collector.follower import Feed, advance
+from jinbao_collector.follower_process import hung_up
 from jinbao_collector.home import Home
 from jinbao_collector.ledger import Ledger
 from jinbao_collector.store import StoreError
@@ -185,14 +185,8 @@ def main() -> int:
     home = Home(parser.parse_args().directory)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     os.nice(10)
-    keep_sealing(home, _ended, lambda: time.time_ns() // 1_000_000)
+    keep_sealing(home, hung_up, lambda: time.time_ns() // 1_000_000)
     return 0
-
-
-def _ended(seconds: float) -> bool:
-    """Whether the process that holds the other end of our standard input is gone, waiting so long for it."""
-    readable, _, _ = select.select([sys.stdin], [], [], seconds)
-    return bool(readable) and not os.read(sys.stdin.fileno(), 1)
 
 
 if __name__ == "__main__":
