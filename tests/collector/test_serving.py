@@ -1,6 +1,7 @@
 """The real serving process: TLS, routes, a graceful stop, a hard kill under load, and slow knockers."""
 
 import asyncio
+import gzip
 import json
 import os
 import queue
@@ -135,6 +136,28 @@ def test_what_is_acknowledged_is_copied_to_a_server_beside_it(config: Path) -> N
             assert [one["follower"] for one in followers] == ["store", "copy"]
             assert served.stop(signal.SIGTERM) == 0
         assert len(server.kept) == 12
+
+
+def test_telegraf_writes_over_tls_with_gzip_and_finds_what_it_looks_for(
+    served: Served, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    words = ["telegraf", "issue", "tw-01", "--vantage", "township", "--link", LINK, "--json"]
+    assert main(["--config", str(served.config), *words]) == 0
+    token = json.loads(capsys.readouterr().out)["token"]
+    links = served.config.parent / "links.toml"
+    links.write_text(f'schema = "jinbao.links/1"\n[[link]]\ncode = "{LINK}"\nname = "x"\ntargets = {{ core = "127.0.0.1" }}\n')
+    assert json.loads(served.get("/health")[1])["status"] == "pass"
+    assert served.get("/ping")[0] == 204
+    body = gzip.compress((Path(__file__).parent / "telegraf.lp").read_bytes())
+    for given, status in ((token, 204), ("nope", 401)):
+        headers = {"Authorization": f"Token {given}", "Content-Encoding": "gzip"}
+        address = f"{served.address}/api/v2/write?org=o&bucket=b"
+        assert served._answer(urllib.request.Request(address, body, headers))[0] == status
+    links.write_text("nonsense")
+    answer = served._answer(urllib.request.Request(address, body, {**headers, "Authorization": f"Token {token}"}))
+    assert (answer[0], b"links.toml: is not TOML" in answer[1]) == (503, True)
+    assert b'jinbao_unsigned_points_total{kept="sample"} 1.0' in served.get("/metrics")[1]
 
 
 def test_a_follower_that_dies_is_started_anew(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 import datetime
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,13 +54,13 @@ class Day:
         return str(datetime.date.fromisoformat(self.name) + datetime.timedelta(days=1))
 
 
-def holds_any(volumes: Sequence[Volume], day: Day, window: Window) -> bool:
-    """Whether a batch of this day is wanted; days that have none need no rows in the package."""
+def wanted(volumes: Sequence[Volume], days: Iterable[Day], window: Window) -> dict[Day, int]:
+    """The days of which a batch is wanted, and how many; the others need no rows in the package."""
     facts = "arrived_ms, oldest_ms, newest_ms, agent"
-    return any(
-        agent and window.wants(arrived, oldest, newest, agent)
-        for arrived, oldest, newest, agent in _within(volumes, lambda volume: facts, day)
-    )
+    counts = {
+        day: sum(bool(row[-1]) and window.wants(*row) for row in _within(volumes, lambda volume: facts, day)) for day in days
+    }
+    return {day: count for day, count in counts.items() if count}
 
 
 def rows_of(volumes: Sequence[Volume], day: Day, window: Window) -> Iterator[Row]:
