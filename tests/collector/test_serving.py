@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from collecting import write_config
+from collecting import LINK, write_config
 from jinbao_agent.wire import Signed, pack
 from jinbao_collector import follower_process, serve
 from jinbao_collector.admission import RefusedRing
