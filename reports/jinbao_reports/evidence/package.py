@@ -76,6 +76,8 @@ def make_package(order: Order, file: Path, told: Told = lambda what, done, whole
     asked = order.asked
     if asked.store is None or asked.ledgers:
         raise EvidenceError("a package is made of a collector's --store; put entries of --ledger files there by `ledger add`")
+    if asked.unsigned:
+        raise EvidenceError("--unsigned: nobody signed these samples, so there is nothing that a package could prove")
     contract, period = contract_in_force([read_contract(one) for one in asked.contracts], asked.period)
     with opened(asked.store, contract.value.zone) as source:
         _check_declared(source, asked)
