@@ -2,7 +2,7 @@
 
 import datetime
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,21 +54,23 @@ class Day:
         return str(datetime.date.fromisoformat(self.name) + datetime.timedelta(days=1))
 
 
-def holds_any(volumes: Sequence[Volume], day: Day, window: Window) -> bool:
-    """Whether a batch of this day is wanted; days that have none need no rows in the package."""
-    facts = "SELECT arrived_ms, oldest_ms, newest_ms, agent FROM batch JOIN sender ON sender.id = sender"
-    return any(
-        agent and window.wants(arrived, oldest, newest, agent)
-        for arrived, oldest, newest, agent in _within(volumes, facts, day)
-    )
+def wanted(volumes: Sequence[Volume], days: Iterable[Day], window: Window) -> dict[Day, int]:
+    """The days of which a batch is wanted, and how many; the others need no rows in the package."""
+    facts = "arrived_ms, oldest_ms, newest_ms, agent"
+    counts = {
+        day: sum(bool(row[-1]) and window.wants(*row) for row in _within(volumes, lambda volume: facts, day)) for day in days
+    }
+    return {day: count for day, count in counts.items() if count}
 
 
 def rows_of(volumes: Sequence[Volume], day: Day, window: Window) -> Iterator[Row]:
     """All rows of a day in order of position; those that are not wanted with nothing but their hash."""
-    facts = (
-        "SELECT position, lower(hex(hash)), arrived_ms, verdicts, head, signature, body, oldest_ms, newest_ms, agent"
-        " FROM batch JOIN sender ON sender.id = sender"
-    )
+
+    def facts(volume: Volume) -> str:
+        """Bodies as they came to be stored first, so that a package does not depend on whether a month was packed since."""
+        whole = f"{volume.head}, {volume.signature}, {volume.squeezed_body}"
+        return f"position, lower(hex(hash)), arrived_ms, verdicts, {whole}, oldest_ms, newest_ms, agent"
+
     for *row, oldest, newest, agent in _within(volumes, facts, day):
         whole = Row(*row)
         wanted = window.wants(whole.arrived_ms, oldest, newest, agent)
@@ -79,6 +81,7 @@ def verdicts_of(row: Row) -> tuple[str, ...]:
     return tuple(json.loads(row.verdicts))
 
 
-def _within(volumes: Sequence[Volume], query: str, day: Day) -> Iterator[Any]:
+def _within(volumes: Sequence[Volume], facts: Callable[[Volume], str], day: Day) -> Iterator[Any]:
     for volume in volumes:
+        query = f"SELECT {facts(volume)} FROM batch JOIN sender ON sender.id = sender"
         yield from volume.db.execute(f"{query} WHERE position BETWEEN ? AND ? ORDER BY position", (day.first, day.last))
