@@ -13,6 +13,8 @@ from jinbao_agent.sample import Event, Sample
 from jinbao_collector.centre import Centre
 from jinbao_collector.door import Holder, issue
 from jinbao_collector.store import sealing
+from jinbao_reports.evidence.package import Order, make_package
+from jinbao_reports.evidence.source import EvidenceError
 from jinbao_reports.explain import explanation
 from jinbao_reports.load import Asked, answer
 from jinbao_reports.source import BadInput
@@ -170,6 +172,13 @@ def test_what_telegraf_wrote_is_judged_alone_and_says_so(centre: Centre, tmp_pat
     assert [flaw["kind"] for flaw in made["integrity"]] == ["unsigned"]
     assert made["inputs"].keys() >= {"unsigned"}
     assert "manifest" not in made
+
+
+def test_no_package_is_made_of_what_nobody_signed(centre: Centre, tmp_path: Path) -> None:
+    asked = Asked(tmp_path / "links.toml", [tmp_path / "contract.toml"], "2021-04", store=tmp_path / "data", unsigned=True)
+    with pytest.raises(EvidenceError, match="nobody signed these samples"):
+        make_package(Order(asked), tmp_path / "package.zip")
+    assert not (tmp_path / "package.zip").exists()
 
 
 def test_unsigned_without_a_data_directory_is_refused(tmp_path: Path) -> None:

@@ -175,6 +175,8 @@ def glance(file: Path) -> tuple[Reached, int] | None:
     with naming(file):
         db = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=5)
         try:
+            if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'progress'").fetchone():
+                return None  # it is being made just now
             return _reached(db), db.execute("SELECT count(*) FROM refused").fetchone()[0]
         finally:
             db.close()
