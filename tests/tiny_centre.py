@@ -94,6 +94,7 @@ class TinyCentre:
             ("GET", "/v1/ca"): lambda: Reply(200, self.ca_pem),
             ("GET", "/healthz"): lambda: Reply(200, b"{}"),
             ("POST", "/v1/enrol"): lambda: self._enrol(Signed.from_lines(body)),
+            ("POST", "/v1/rotate"): lambda: self._rotate(Signed.from_lines(body)),
             ("POST", "/v1/peers"): lambda: self._tell(Signed.from_lines(body)),
             ("POST", "/v1/config"): lambda: self._configure(Signed.from_lines(body)),
             ("POST", "/v1/batches"): lambda: self._receive(body),
@@ -133,6 +134,15 @@ class TinyCentre:
         proof = hmac.new(self.secret, key.raw, "sha256").hexdigest()
         if not document.verified_by(key) or fields["proof"] != proof:
             return Reply(401, json.dumps({"error": "no such invitation"}).encode())
+        return self._answer_enrolled(key)
+
+    def _rotate(self, document: Signed) -> Reply:
+        fields = document.fields()
+        if fields["key"] not in self.known:
+            return Reply(401, json.dumps({"error": "unknown key"}).encode())
+        return self._answer_enrolled(VerifyKey.from_text(fields["public"]))
+
+    def _answer_enrolled(self, key: VerifyKey) -> Reply:
         self.known.add(key.fingerprint)
         answer = {
             "agent": self.agent,

@@ -17,7 +17,7 @@ from jinbao_agent import once
 from jinbao_agent.clock import SystemClock
 from jinbao_agent.configuration import Plan
 from jinbao_agent.doctor import examine, exit_code
-from jinbao_agent.enrol import Code, EnrolError, enrol
+from jinbao_agent.enrol import Code, EnrolError, enrol, rotate
 from jinbao_agent.finding import Finding
 from jinbao_agent.https import Unreachable
 from jinbao_agent.identity import InUse
@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="jinbao-agent", description=about, parents=[_shared()])
     parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help=f"agent.toml ({DEFAULT_CONFIG})")
     parser.set_defaults(json=False, lang="zh")
-    commands = parser.add_subparsers(required=True, metavar="run|once|check|status|enrol|install")
+    commands = parser.add_subparsers(required=True, metavar="run|once|check|status|enrol|rotate|install")
 
     def command(name: str, run: Callable[[Setup], int], help: str) -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=help, description=help, parents=[_shared()])
@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     enrolling = command("enrol", _enrol, "用中心给的代码登记 · become known to the centre")
     enrolling.add_argument("code", help="https://HOST:PORT#CA.SECRET")
     enrolling.add_argument("--again", action="store_true", help="取代已有登记 · replace an enrolment, with a new key")
+    command("rotate", _rotate, "换新密钥，由旧密钥担保 · exchange the key; the old one vouches for the new")
     installing = command("install", _install, "写入 systemd 服务和允许范围 · write the unit and the centre's bounds")
     installing.add_argument("--units", type=Path, default=UNITS, help=f"systemd 目录 · folder of units ({UNITS})")
     installing.add_argument(
@@ -166,6 +167,14 @@ def _enrol(setup: Setup) -> int:
         enrolment = enrol(home, code, vantage=setup.config.vantage, link=setup.config.link, now_ms=now_ms, again=options.again)
     text = setup.say(f"已登记为 {enrolment.agent}（{enrolment.url}）", f"enrolled as {enrolment.agent} at {enrolment.url}")
     setup.show({"agent": enrolment.agent, "url": enrolment.url, "key": enrolment.key}, lambda: print(text))
+    return 0
+
+
+def _rotate(setup: Setup) -> int:
+    with setup.home.as_owner(), setup.home.owned():
+        enrolment = rotate(setup.home, setup.config.collector.url, now_ms=SystemClock().utc_us() // 1000)
+    text = setup.say(f"{enrolment.agent} 已换新密钥 {enrolment.key}", f"{enrolment.agent} has a new key, {enrolment.key}")
+    setup.show({"agent": enrolment.agent, "key": enrolment.key}, lambda: print(text))
     return 0
 
 

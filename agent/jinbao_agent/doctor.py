@@ -242,6 +242,12 @@ def _enrolment(home: Home, status: Status, say: Say) -> Finding:
         ours = SigningKey.load(home.key).public.fingerprint == status.enrolment.key
     except (OSError, ValueError):
         ours = False
+    if not ours and home.is_copy:
+        text = say(
+            "本机是另一台已登记机器的复制品，原密钥已停用",
+            "this is a copy of another machine that is enrolled; the copied key is set aside",
+        )
+        return Finding("enrolment", PROBLEM, text, f"{again} --again")
     if not ours:
         return Finding(
             "enrolment", PROBLEM, say("登记的密钥与本机不符", "enrolled with another key than this one"), f"{again} --again"

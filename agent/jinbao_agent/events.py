@@ -47,6 +47,10 @@ class Voice:
         detail = f"delta_ms={delta_ms};synced={int(step.synced)};{_mono(step.boottime_us)}"
         return self._event("clock_step", step.at_us, detail)
 
+    def slept(self, slept_us: int, clock: Clock) -> Event:
+        """The machine was suspended for so long, rounded, and has come back just now."""
+        return self._event("suspend", clock.utc_us(), f"for_ms={(slept_us + 500) // 1000};{_mono(clock.boottime_us())}")
+
     def mains(self, on: bool, clock: Clock, detail: str) -> Event:
         """The mains as a UPS tells it; stamped when it told."""
         return self._event("mains_on" if on else "mains_off", clock.utc_us(), f"{detail};{_mono(clock.boottime_us())}")

@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from jinbao_agent.clock import Clock, StepWatch, SystemClock, clock_quality
+from jinbao_agent.clock import Clock, SleepWatch, StepWatch, SystemClock, clock_quality
 from jinbao_agent.events import Voice
 from jinbao_agent.heartbeat import Beat, Heart, read_beat
 from jinbao_agent.https import in_thread
@@ -48,6 +48,7 @@ class Machine:
 
     boot_file: Path = BOOT_FILE
     clock: Clock = SystemClock()
+    root: Path = Path("/")  # where /etc/machine-id and /sys are
 
 
 class Agent:
@@ -63,6 +64,7 @@ class Agent:
         self._voice = Voice(voice_of(config), config.vantage, self._boot)
         self._last = read_beat(home.heartbeat)
         self._beat_ms = min(_SLOWEST_BEAT_MS, *(rung.interval_ms for rung in rungs))
+        home.know_machine(machine.root)
         author = replace(home.author(), config=steering.report() if steering else None)
         self._recorder = Recorder(
             home.spool,
@@ -189,6 +191,7 @@ class Agent:
 
     async def _live(self) -> None:
         """Beats, on the loop's own clock. The first beat waits until the last life's end is on disk: it would erase it."""
+        watch = SleepWatch(self._clock)
         while not await self._recorder.flush():
             notify("WATCHDOG=1")  # it measures, and remembers: a disk that takes nothing is no reason to be killed
             await asyncio.sleep(self._beat_ms / 1000)
@@ -196,6 +199,10 @@ class Agent:
             await self._or_tell("heartbeat", in_thread(lambda: self._beat(stopped=False)))
             notify("WATCHDOG=1")
             await asyncio.sleep(self._beat_ms / 1000)
+            if slept_us := watch.slept_us():
+                event = self._voice.slept(slept_us, self._clock)
+                log.warning("event=suspend boot=%s %s", self._boot, event.detail)
+                self._recorder.put([], [event])
 
     async def _or_tell(self, part: str, work: Awaitable[object]) -> None:
         """Work that the disk may refuse: told once, and again only after it went well in between."""

@@ -42,13 +42,13 @@ class Ack:
     config: int = 0
 
 
-def read_ack(body: bytes, enrolment: Enrolment, chain: str) -> Ack:
+def read_ack(body: bytes, enrolment: Enrolment, chain: str, agent: str) -> Ack:
     """Raises WireError unless the centre signed this for this agent and this chain."""
     signed = Signed.from_lines(body)
     if signed.tag != ACK_TAG or not signed.verified_by(enrolment.collector):
         raise WireError("not an acknowledgement signed by the centre's key")
     fields = signed.fields()
-    if (fields.get("agent"), fields.get("chain")) != (enrolment.agent, chain):
+    if (fields.get("agent"), fields.get("chain")) != (agent, chain):
         raise WireError("an acknowledgement of another agent or chain")
     number, hash, manifest, verdicts = (fields.get(name) for name in ("number", "hash", "manifest", "verdicts"))
     if not (isinstance(number, int) and isinstance(hash, str) and isinstance(manifest, str) and isinstance(verdicts, dict)):
@@ -143,7 +143,9 @@ class Uploader:
             answer = await in_thread(lambda: https.post("/v1/batches", body, pace=self._pace))
             if answer.status not in (200, 409):
                 return self._refused(answer, waiting)
-            ack = read_ack(answer.body, enrolment, waiting[0].chain)
+            # What was signed under an earlier enrolment is acknowledged to the name it bears.
+            agent = str(waiting[0].batch.signed.fields()["agent"]) or enrolment.agent
+            ack = read_ack(answer.body, enrolment, waiting[0].chain, agent)
         except (Unreachable, WireError) as problem:
             self._most = max(1, len(waiting) // 2)  # perhaps it is too much for the line
             return self._defer(str(problem), None)
@@ -192,6 +194,10 @@ class Uploader:
         why = f"{answer.status} {answer.body[:200].decode(errors='replace').strip()}"
         if answer.status == 408:
             self._most = max(1, len(waiting) // 2)
+        if answer.status == 401 and waiting[0].batch.signed.fields()["key"] != self._recorder.author.key.public.fingerprint:
+            log.error("nobody vouches for batches of an earlier key, they stay here chain=%s: %s", waiting[0].chain, why)
+            self._after = waiting[-1].id
+            return True
         if answer.status not in (400, 413):
             if answer.status == 401:
                 self.close()  # perhaps somebody is enrolling it anew

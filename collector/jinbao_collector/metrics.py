@@ -1,9 +1,9 @@
 """What `/metrics` shows: counters of the door, and gauges read at the moment of asking."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
@@ -54,6 +54,16 @@ class Metrics:
 
 def gauge(name: str, meaning: str, value: float) -> Metric:
     return GaugeMetricFamily(name, meaning, value=value)
+
+
+def of_door(counts: Mapping[str, int]) -> Metric:
+    """What became of the points that Telegraf wrote."""
+    points = CounterMetricFamily(
+        "jinbao_unsigned_points", "Points that Telegraf wrote, by what became of them", labels=["kept"]
+    )
+    for kept in ("sample", "ignored", "malformed"):
+        points.add_metric([kept], counts.get(kept, 0))
+    return points
 
 
 def of_agents(roster: Roster, heard: dict[str, Heard], now_ms: int) -> Iterator[Metric]:

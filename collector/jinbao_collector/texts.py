@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Callable
 
 from jinbao_collector import CollectorError
 
@@ -14,6 +15,20 @@ TEXTS: dict[str, tuple[str, str]] = {
     "serve": ("运行服务，SIGTERM 正常停止", "serve until SIGTERM"),
     "invite": ("为一个探针生成一次性登记码", "print a one-time enrol code for an agent"),
     "revoke": ("吊销一个探针的密钥，自当前日志位置起生效", "revoke an agent's keys from the present journal position on"),
+    "silences": ("某探针何时没有数据，它自己的记录说明了什么", "when an agent measured nothing, and why by its own records"),
+    "days": ("往前看多少天（默认 7）", "how many days back (default: 7)"),
+    "silence": ("{since}  {seconds:>9} 秒  {why}  {detail}", "{since}  {seconds:>9} s  {why}  {detail}"),
+    "no_silence": ("{agent}：没有间断", "{agent}: no gaps"),
+    "stopped": ("服务停止后重启", "stopped and started"),
+    "killed": ("进程被强行终止", "killed"),
+    "shut_down": ("正常关机后开机", "shut down in order, then booted"),
+    "mains_lost": ("停电（UPS 已证实）", "the mains was lost, as the UPS told"),
+    "machine_lost": ("断电或死机后重启", "a power cut or a crash of the machine"),
+    "suspended": ("机器休眠", "the machine slept"),
+    "stalled": ("机器过载，探测未按时进行", "overloaded, probes not on time"),
+    "not_sent": ("本机无法发送", "this machine could not send"),
+    "unrecorded": ("没有任何记录", "nothing recorded says why"),
+    "former": ("只吊销已被新密钥取代的旧密钥", "only the keys before its newest one"),
     "configure": (
         "按线路文件为探针下发新配置（签名、编号；探针按本机允许范围决定是否采用）",
         "issue what links.toml says to the agents, signed and numbered; each takes it within what its own machine allows",
@@ -35,6 +50,70 @@ TEXTS: dict[str, tuple[str, str]] = {
     "approve": ("批准一个条目（须为录入人以外的人）", "approve an entry (by somebody else than its author)"),
     "agents": ("列出探针：密钥、线路、静默时间", "list the agents: keys, links, silence"),
     "manifest": ("每日清单：查看，或立即生成", "daily manifests: show them, or make one now"),
+    "seal": (
+        "把日志封存为便于快速读取的存储（serve 运行时自动进行）",
+        "seal the journal into the store that is read quickly (serve does so by itself)",
+    ),
+    "rebuild": ("从日志重新生成", "make it again from the journal"),
+    "utc_day": ("仅此一天（UTC），须同时给出 --agent", "only this day (UTC); with --agent"),
+    "of_agent": ("仅此探针，须同时给出 --day", "only this agent; with --day"),
+    "sealed": ("已封存至日志位置 {cursor}", "sealed to journal position {cursor}"),
+    "sealing": ("封存 {cursor} / {last}", "sealing {cursor} / {last}"),
+    "resealed": ("{agent} {day}：重新生成 {count} 个样本", "{agent} {day}: {count} samples made again"),
+    "day_and_agent": (
+        "--day 与 --agent 须与 --rebuild 同时给出",
+        "--day and --agent go together, with --rebuild",
+    ),
+    "telegraf": ("Telegraf 写入令牌（数据不签名，单独存放）", "tokens for Telegraf, whose unsigned data is kept apart"),
+    "telegraf_issue": ("发放一个写入令牌，只显示一次", "issue a token, shown once"),
+    "telegraf_revoke": ("收回一个令牌", "take a token back"),
+    "telegraf_list": ("列出有效的令牌", "list the tokens that are good"),
+    "telegraf_name": ("持有者名称", "the holder's name"),
+    "telegraf_interval": ("它的采集周期，默认同线路文件", "how often it probes; by default as links.toml says"),
+    "issued": (
+        '{holder} 的令牌（只显示这一次）：\n{token}\n写入 Telegraf 的 [[outputs.influxdb_v2]]：urls = ["{url}"]',
+        'the token of {holder}, shown this once:\n{token}\nfor Telegraf\'s [[outputs.influxdb_v2]]: urls = ["{url}"]',
+    ),
+    "taken_back": ("已收回 {holder} 的令牌", "the token of {holder} is taken back"),
+    "holder": ("{holder}  {vantage}  线路 {links}", "{holder}  {vantage}  links {links}"),
+    "no_holder": ("没有有效的 Telegraf 令牌", "there is no good token for Telegraf"),
+    "bad_interval": ("{interval}：不是周期，应写作 10s、1m", "{interval}: no interval; write 10s or 1m"),
+    "replica": ("副本：把每个样本另存一份的服务器", "replicas: servers that get a copy of every sample"),
+    "replica_list": ("列出副本：位置、落后、状态", "list the replicas: position, lag, state"),
+    "refused": ("列出服务器不收的行及原因", "list the lines a server would not take, with the reason"),
+    "again": ("重新发送（服务器已有的不会重复）", "send everything again (what the server has it keeps once)"),
+    "again_since": ("仅自该日（采集中心时区）起到达的", "only what arrived since this day, in the collector's time zone"),
+    "replica_name": ("collector.toml 中的副本名", "the replica's name in collector.toml"),
+    "no_replica": ("collector.toml 中没有 [[replica]]", "collector.toml has no [[replica]]"),
+    "unknown_replica": ("{replica}：没有这个副本；已有：{known}", "{replica}: no such replica; there are: {known}"),
+    "replica_line": (
+        "{replica}  {state}  位置 {position}，落后 {behind} 行、{seconds} 秒  不收 {refused} 行，过期 {expired} 行  {message}",
+        "{replica}  {state}  position {position}, {behind} rows and {seconds} s behind"
+        "  {refused} refused, {expired} expired  {message}",
+    ),
+    "compare": (
+        "逐线路逐日比对样本数（默认最近 31 天），不一致则退出码 1",
+        "compare counts of samples by link and day (by default of 31 days); exit 1 where they differ",
+    ),
+    "difference": ("{link} {day}：本地 {here}，服务器 {there}", "{link} {day}: {here} here, {there} there"),
+    "still_behind": ("{replica}：还有 {rows} 行尚未发送", "{replica}: {rows} rows are yet to be sent"),
+    "compared": (
+        "{replica} {since} 至 {until}：本地 {here}，服务器 {there} 个样本，{count} 处不一致",
+        "{replica} {since} to {until}: {here} samples here, {there} there, {count} places differ",
+    ),
+    "refused_line": ("{at}  {line}\n    {reason}", "{at}  {line}\n    {reason}"),
+    "none_refused": ("没有被拒收的行", "no line was refused"),
+    "sent_again": (
+        "{replica}：日志位置 {position} 之后的数据将重新发送",
+        "{replica}: everything behind journal position {position} is sent again",
+    ),
+    "export": ("导出样本为 Parquet 或 CSV", "export samples as Parquet or CSV"),
+    "parquet": ("写入 Parquet 文件（需要 pyarrow）", "write a Parquet file (needs pyarrow)"),
+    "csv": ("写入 CSV 文件（jinbao-report 可读）", "write a CSV file (jinbao-report reads it)"),
+    "export_link": ("仅此线路，可重复", "only this link; may be repeated"),
+    "since": ("起始日（含，采集中心时区）", "first day, in the collector's time zone"),
+    "until": ("截止日（不含）", "the day after the last one"),
+    "exported": ("已写入 {path}：{count} 个样本", "wrote {path}: {count} samples"),
     "agent": ("探针名称", "the agent's name"),
     "vantage": ("township 乡镇侧 | county 县中心侧", "where it stands: township or county"),
     "link": (
@@ -88,8 +167,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "bad_day": ("{day}：不是日期，应写作 2021-04-10", "{day}: not a day; write 2021-04-10"),
     "error": ("错误：{problem}", "error: {problem}"),
     "missing_extra": (
-        "缺少 {module}：pip install 'jinbao-uptime[collector]'",
-        "{module} is missing: pip install 'jinbao-uptime[collector]'",
+        "缺少 {module}：pip install 'jinbao-uptime[{extra}]'",
+        "{module} is missing: pip install 'jinbao-uptime[{extra}]'",
     ),
 }
 
@@ -114,6 +193,19 @@ class Output:
     def say(self, name: str, **facts: object) -> None:
         if not self.as_json:
             print(speak(self.lang, name, **facts), flush=True)
+
+    def word(self, name: str) -> str:
+        """One text by itself."""
+        return speak(self.lang, name)
+
+    def progress(self, name: str) -> Callable[[int, int], None]:
+        """Tells how far it is, on a terminal only."""
+
+        def tell(cursor: int, last: int) -> None:
+            if sys.stderr.isatty():
+                print(speak(self.lang, name, cursor=cursor, last=last), end="\r", file=sys.stderr, flush=True)
+
+        return tell
 
     def facts(self, facts: object) -> None:
         if self.as_json:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinbao_agent.wire import Signed, sha256
+from jinbao_agent.wire import GENESIS, Signed, sha256
 from jinbao_collector import CollectorError
 from jinbao_collector.arrival import Arrival
 from jinbao_collector.home import sync_directory
@@ -300,6 +300,13 @@ def _is_body_of(head: bytes, packed: bytes) -> bool:
 def digest_of(rows: Iterable[tuple[int, str]]) -> str:
     """SHA-256 over the lines 'POSITION HASH': what manifests and closing rows attest, and what a reader says it read."""
     return sha256(b"".join(b"%d %s\n" % (position, hashed.encode()) for position, hashed in rows))
+
+
+def chained(rows: Iterable[tuple[int, str]], digest: str = GENESIS) -> str:
+    """SHA-256 over 'DIGEST POSITION HASH', row after row: whoever knows it up to a row need not read what came before."""
+    for position, hashed in rows:
+        digest = sha256(b"%s %d %s\n" % (digest.encode(), position, hashed.encode()))
+    return digest
 
 
 def month_files(directory: Path) -> list[Path]:

@@ -9,6 +9,7 @@ from jinbao_config.central import Allowed
 from jinbao_config.contract import Contract
 from jinbao_config.indicators import Indicators
 from jinbao_config.links import Links
+from jinbao_config.office import Office
 from jinbao_config.services import AgentConfig, CollectorConfig
 from jinbao_config.shape import table_schema
 
@@ -16,6 +17,7 @@ SHAPES: dict[str, type] = {
     "links": Links,
     "contract": Contract,
     "indicators": Indicators,
+    "office": Office,
     "agent": AgentConfig,
     "allow": Allowed,
     "collector": CollectorConfig,

@@ -84,6 +84,7 @@ def _contract(judgement: Judgement) -> Json:
         "annual_fee": exact(contract.parties.annual_fee),
         "target": exact(contract.target),
         "period": contract.period,
+        "claim_window": seconds(contract.claim_window),
         "timezone": contract.timezone,
         "effective": {"from": str(contract.effective.from_), "to": contract.effective.to and str(contract.effective.to)},
         "version": document.sha256,

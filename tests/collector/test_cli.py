@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from collecting import LINK, NOON, OTHER_LINK, TestClock, centre_in, enrolled, post, write_config
-from jinbao_collector.centre import Place, context_of
+from jinbao_collector.centre import context_of
 from jinbao_collector.cli import main
+from jinbao_collector.place import Place
 from jinbao_collector.texts import TEXTS
 from jinbao_collector.volume import month_files
 from jinbao_config.services import read_collector

@@ -2,8 +2,12 @@
 
 import asyncio
 import contextlib
+import gzip
 import http.client
 import json
+import os
+import queue
+import select
 import signal
 import socket
 import sqlite3
@@ -25,10 +29,12 @@ import uvicorn
 from collecting import LINK, NOON, Speaker, enrol_document, write_config
 from jinbao_agent.keys import SigningKey
 from jinbao_agent.wire import Signed, pack
-from jinbao_collector import serve
+from jinbao_collector import follower_process, serve
 from jinbao_collector.admission import RefusedRing
 from jinbao_collector.cli import main
+from jinbao_collector.follower_process import FollowerProcess
 from jinbao_collector.volume import month_files
+from tiny_influx import TOKEN, Answer, TinyInflux
 
 COMMAND = [sys.executable, "-m", "jinbao_collector.cli"]
 
@@ -215,3 +221,85 @@ def test_a_knocker_that_never_finishes_its_request_is_hung_up_on(monkeypatch: py
             await running
 
     assert asyncio.run(knock()) == b""
+
+
+def children_of(pid: int) -> list[int]:
+    """Process ids whose parent it is."""
+    stats = [file.read_text().rpartition(")") for file in Path("/proc").glob("[0-9]*/stat")]
+    return [int(name.split()[0]) for name, _, rest in stats if int(rest.split()[1]) == pid]
+
+
+def test_the_sealer_runs_beside_it_and_ends_with_it_even_when_it_is_killed(config: Path) -> None:
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        with serving(config) as served:
+            (sealer,) = children_of(served.process.pid)
+            _, metrics = served.get("/metrics")
+            assert b'jinbao_follower_position{follower="store"} 0.0' in metrics
+            assert b'jinbao_follower_behind_rows{follower="store"} 0.0' in metrics
+            handle = os.pidfd_open(sealer)
+            served.stop(how)
+            assert select.select([handle], [], [], 60)[0]
+            os.close(handle)
+
+
+def test_what_is_acknowledged_is_copied_to_a_server_beside_it(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arrived = threading.Event()
+
+    def told(server: TinyInflux, lines: list[str]) -> Answer:
+        arrived.set()
+        return server.take(lines)
+
+    with TinyInflux().open() as server:
+        server.moods.append(told)
+        (config.parent / "token").write_text(TOKEN)
+        table = f'[[replica]]\nname = "copy"\nkind = "influxdb"\nurl = "http://127.0.0.1:{server.port}"\n'
+        config.write_text(config.read_text() + table + 'org = "yanbian"\nbucket = "jinbao"\ntoken_file = "token"\n')
+        with serving(config) as served:
+            tower = served.enrol("tw-01", capsys)
+            assert served.post("/v1/batches", pack(tower.minutes(2)))[0] == 200
+            assert arrived.wait(60)
+            followers = json.loads(served.get("/readyz")[1])["followers"]
+            assert [one["follower"] for one in followers] == ["store", "copy"]
+            assert served.stop(signal.SIGTERM) == 0
+        assert len(server.kept) == 12
+
+
+def test_telegraf_writes_over_tls_with_gzip_and_finds_what_it_looks_for(
+    served: Served, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    words = ["telegraf", "issue", "tw-01", "--vantage", "township", "--link", LINK, "--json"]
+    assert main(["--config", str(served.config), *words]) == 0
+    token = json.loads(capsys.readouterr().out)["token"]
+    links = served.config.parent / "links.toml"
+    links.write_text(f'schema = "jinbao.links/1"\n[[link]]\ncode = "{LINK}"\nname = "x"\ntargets = {{ core = "127.0.0.1" }}\n')
+    assert json.loads(served.get("/health")[1])["status"] == "pass"
+    assert served.get("/ping")[0] == 204
+    body = gzip.compress((Path(__file__).parent / "telegraf.lp").read_bytes())
+    for given, status in ((token, 204), ("nope", 401)):
+        headers = {"Authorization": f"Token {given}", "Content-Encoding": "gzip"}
+        address = f"{served.address}/api/v2/write?org=o&bucket=b"
+        assert served._answer(urllib.request.Request(address, body, headers))[0] == status
+    links.write_text("nonsense")
+    answer = served._answer(urllib.request.Request(address, body, {**headers, "Authorization": f"Token {token}"}))
+    assert (answer[0], b"links.toml: is not TOML" in answer[1]) == (503, True)
+    assert b'jinbao_unsigned_points_total{kept="sample"} 1.0' in served.get("/metrics")[1]
+
+
+def test_a_follower_that_dies_is_started_anew(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(follower_process, "_PAUSE_S", 0.0)
+    started: queue.Queue[int] = queue.Queue()
+    start = FollowerProcess._start
+
+    def told(self: FollowerProcess) -> "subprocess.Popen[bytes]":
+        process = start(self)
+        started.put(process.pid)
+        return process
+
+    monkeypatch.setattr(FollowerProcess, "_start", told)
+    follower = FollowerProcess("jinbao_collector.store.sealing", str(config.parent / "data"))
+    first = started.get(timeout=60)
+    os.kill(first, signal.SIGKILL)
+    assert started.get(timeout=60) != first
+    follower.close()
+    assert started.empty()

@@ -172,12 +172,12 @@ def test_what_comes_after_a_revocation_is_kept_but_never_handed_out(centre: Cent
 def test_an_unknown_schema_is_kept_but_never_handed_out(centre: Centre) -> None:
     tower = enrolled(centre)
     post(centre, tower.batch(NOON))
-    later = tower.batch(NOON + 60_000, slots=None)
-    post(centre, later)
+    post(centre, tower.unknown(NOON + 60_000))
     bare = tower.batch(NOON + 120_000)
     post(centre, Batch(bare.signed, None))
+    post(centre, enrolled(centre, "tw-02", links=(OTHER_LINK,)).unknown(NOON))
     _, told, _, _ = everything(data(centre))
-    assert len(told[LINK, "township", "core"][0]) == 12
+    assert [len(one[0]) for one in told.values()] == [6]
 
 
 def test_the_same_sample_with_other_content_across_a_windows_edge_is_seen_from_both_sides(centre: Centre) -> None:

@@ -25,8 +25,8 @@ from jinbao_lab.namespaces import rungs_of
 from jinbao_lab.replay import Records, judged, planned, record, replay
 from jinbao_lab.replays import problems
 from jinbao_lab.scenario import Fault, Notice, Scenario, read_scenario
+from jinbao_reports.life import AgentLife, begun_ms
 from jinbao_reports.load import Asked, answer
-from jinbao_reports.measured import AgentLife, begun_ms
 from jinbao_reports.smoothing import smooth
 from jinbao_reports.source import Recorded
 from jinbao_reports.table import ROWS, UNATTRIBUTED, decide
