@@ -91,7 +91,8 @@ class Collector:
         self.await_from(CENTRE)
 
     def await_from(self, node: str) -> None:
-        """Returns when it answers this node: a line in userspace on a busy machine may take longer than ARP asks. Raises Failed."""
+        """Returns when it answers this node: on a busy machine a line in userspace may not yet when ARP has given up. Raises
+        Failed."""
         assert self._process is not None
         deadline = time.monotonic() + _READY_S
         while not self._answers(node):
