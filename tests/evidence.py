@@ -8,8 +8,9 @@ from pathlib import Path
 
 from collecting import LINK, TestClock, enrolled, post
 from jinbao_agent.sample import Event, Sample
-from jinbao_collector.centre import Centre, Place, create
+from jinbao_collector.centre import Centre, create
 from jinbao_collector.entry import Entry
+from jinbao_collector.place import Place
 from jinbao_config import units
 from jinbao_config.services import read_collector
 from jinbao_reports.evidence.pack import Packer

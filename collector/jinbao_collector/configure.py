@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from jinbao_collector.agents import LiveRoster, Member
-from jinbao_collector.centre import Place
 from jinbao_collector.configurations import issue, read_content, versions
 from jinbao_collector.ledger import Ledger
+from jinbao_collector.place import Place
 from jinbao_collector.texts import Output
 from jinbao_config.central import content_for, parse_central
 from jinbao_config.links import read_links

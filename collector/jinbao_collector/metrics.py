@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
@@ -56,16 +56,14 @@ def gauge(name: str, meaning: str, value: float) -> Metric:
     return GaugeMetricFamily(name, meaning, value=value)
 
 
-def of_followers(cursors: Mapping[str, int], position: int) -> Iterator[Metric]:
-    """How far each follower of the journal is, and how many rows behind."""
-    reached = GaugeMetricFamily("jinbao_follower_position", "Last journal position a follower dealt with", labels=["follower"])
-    behind = GaugeMetricFamily(
-        "jinbao_follower_behind_rows", "Journal rows a follower has yet to deal with", labels=["follower"]
+def of_door(counts: Mapping[str, int]) -> Metric:
+    """What became of the points that Telegraf wrote."""
+    points = CounterMetricFamily(
+        "jinbao_unsigned_points", "Points that Telegraf wrote, by what became of them", labels=["kept"]
     )
-    for name, cursor in cursors.items():
-        reached.add_metric([name], cursor)
-        behind.add_metric([name], max(0, position - cursor))
-    yield from (reached, behind)
+    for kept in ("sample", "ignored", "malformed"):
+        points.add_metric([kept], counts.get(kept, 0))
+    return points
 
 
 def of_agents(roster: Roster, heard: dict[str, Heard], now_ms: int) -> Iterator[Metric]:

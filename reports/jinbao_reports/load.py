@@ -12,6 +12,7 @@ from jinbao_collector.home import Home
 from jinbao_collector.ledger import DEMONSTRATION, Ledger
 from jinbao_collector.manifest import Manifests
 from jinbao_collector.store import Flaw, Reader, open_store
+from jinbao_collector.unsigned import UnsignedReader
 from jinbao_config.contract import Contract, read_contract
 from jinbao_config.indicators import Indicators, read_indicators
 from jinbao_config.links import Links, read_links
@@ -37,6 +38,8 @@ class Asked:
     samples: Path | None = None
     intervals: Path | None = None
     store: Path | None = None
+    server: str | None = None
+    unsigned: bool = False
     events: Path | None = None
     ledgers: Sequence[Path] = ()
     as_of: str | None = None
@@ -97,7 +100,8 @@ class Gathered:
             return Answer(judgement, self.inputs, (), indicators=self.indicators, office=self.office)
         judgement = judge_samples(self.source, case)
         more = self.manifest, self.indicators, self.office, self.demonstration
-        return Answer(judgement, self.inputs, self.source.flaws(), *more)
+        # Asked afterwards: of a server nothing has a digest but what it handed out.
+        return Answer(judgement, {**self.inputs, **self.source.inputs()}, self.source.flaws(), *more)
 
 
 def answer(asked: Asked) -> Answer:
@@ -107,6 +111,8 @@ def answer(asked: Asked) -> Answer:
 
 def gather(asked: Asked) -> Gathered:
     """Raises as `answer` does."""
+    if asked.unsigned and asked.store is None:
+        raise BadInput("--unsigned: chooses what Telegraf wrote of a collector's data directory; give --store DIRECTORY")
     links = read_links(asked.links)
     case, inputs = _case(asked, links)
     wanted = None
@@ -119,10 +125,8 @@ def gather(asked: Asked) -> Gathered:
         spans, inputs["intervals"] = files.read_intervals(asked.intervals)
         _refuse_unknown_causes(asked.intervals, spans)
         return Gathered(case, inputs, spans, indicators=wanted, office=office)
-    source = _source(asked, links.value)
-    manifest, demonstration = _newest_manifest(asked.store, case), _is_demonstration(asked.store)
-    inputs |= source.inputs()
-    return Gathered(case, inputs, source, manifest, wanted, office, demonstration)
+    manifest, demonstration = _newest_manifest(asked, case), _is_demonstration(asked.store)
+    return Gathered(case, inputs, _source(asked, links.value), manifest, wanted, office, demonstration)
 
 
 def _case(asked: Asked, links: Document[Links]) -> tuple[Case, dict[str, str]]:
@@ -174,10 +178,14 @@ def read_ledgers(store: Path | None, ledgers: Sequence[Path]) -> tuple[tuple[Ent
 
 
 def _source(asked: Asked, links: Links) -> Reader:
+    if asked.server is not None:
+        from jinbao_collector.replica.opening import open_address  # its client takes a third of a second to load
+
+        return open_address(asked.server)
     if asked.store is not None:
-        return open_store(asked.store)
+        return UnsignedReader(Home(asked.store).unsigned) if asked.unsigned else open_store(asked.store)
     if asked.samples is None:
-        raise BadInput("nothing to judge: give --samples FILE.csv, --intervals FILE.csv or --store DIRECTORY")
+        raise BadInput("nothing to judge: give --samples FILE.csv, --intervals FILE.csv or --store DIRECTORY|ADDRESS")
     recorded, digest = files.read_samples(asked.samples, links.interval)
     known = {link.code for link in links.link} | {"*"}
     unknown = tuple(
@@ -193,10 +201,11 @@ def _source(asked: Asked, links: Links) -> Reader:
     return Recorded(recorded, events, tuple(digests), (*files.flaws(recorded), *unknown))
 
 
-def _newest_manifest(store: Path | None, case: Case) -> dict[str, str] | None:
-    if store is None:
+def _newest_manifest(asked: Asked, case: Case) -> dict[str, str] | None:
+    """Of the store; none attests what nobody signed, or what a server says."""
+    if asked.store is None or asked.unsigned:
         return None
-    home = Home(store)
+    home = Home(asked.store)
     manifests = Manifests(home.manifests, home.journal, case.contract.value.zone)
     days = manifests.days()
     return {"day": days[-1], "hash": manifests.read(days[-1]).hash} if days else None

@@ -71,7 +71,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(steps)
 def test_any_life_of_the_spool_keeps_every_record_once_in_unbroken_chains(life: list[tuple[str, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

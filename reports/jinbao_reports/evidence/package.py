@@ -13,7 +13,7 @@ from jinbao_reports.evidence import readme
 from jinbao_reports.evidence.pack import Packer
 from jinbao_reports.evidence.rebuild import Rebuilt, key_text
 from jinbao_reports.evidence.report import Json, essence, find_outage, report_of
-from jinbao_reports.evidence.selection import Day, Window, holds_any, rows_of
+from jinbao_reports.evidence.selection import Day, Window, rows_of, wanted
 from jinbao_reports.evidence.source import EvidenceError, Source, as_json, opened
 from jinbao_reports.evidence.verify import chains
 from jinbao_reports.evidence.verify.rows import ROWS_MAGIC, row_bytes
@@ -76,6 +76,8 @@ def make_package(order: Order, file: Path, told: Told = lambda what, done, whole
     asked = order.asked
     if asked.store is None or asked.ledgers:
         raise EvidenceError("a package is made of a collector's --store; put entries of --ledger files there by `ledger add`")
+    if asked.unsigned:
+        raise EvidenceError("--unsigned: nobody signed these samples, so there is nothing that a package could prove")
     contract, period = contract_in_force([read_contract(one) for one in asked.contracts], asked.period)
     with opened(asked.store, contract.value.zone) as source:
         _check_declared(source, asked)
@@ -103,12 +105,14 @@ def _check_declared(source: Source, asked: Asked) -> None:
 def _draw(source: Source, order: Order, period: Period, told: Told) -> _Drawn:
     """The narrowest window whose rows alone give what the whole store gives. Raises EvidenceError if not even all rows do."""
     whole = gather(order.asked).answer().statement()
-    wanted = essence(whole, order.outage)
+    expected = essence(whole, order.outage)
+    drawn: dict[Day, int] | None = None
     for window in _windows(source, period, whole, order.outage):
-        days = tuple(day for day in source.days if holds_any(source.volumes, day, window))
-        statement = _judged(source, order.asked, window, days, told)
-        if essence(statement, order.outage) == wanted:
-            return _Drawn(window, days, statement)
+        if drawn == (drawn := wanted(source.volumes, source.days, window)):
+            continue  # no more than before
+        statement = _judged(source, order.asked, window, tuple(drawn), told)
+        if essence(statement, order.outage) == expected:
+            return _Drawn(window, tuple(drawn), statement)
     raise EvidenceError(
         f"--period {order.asked.period}: its figures rest on more than the batches that manifests attest: on what came after "
         f"the manifest of {source.newest.name} (wait for the next, or judge --as-of its end), or on what has no batches"
