@@ -11,6 +11,7 @@ from jinbao_config.counties import Counties
 from jinbao_config.indicators import Indicators
 from jinbao_config.links import Links
 from jinbao_config.office import Office
+from jinbao_config.schedule import Schedule
 from jinbao_config.services import AgentConfig, CollectorConfig
 from jinbao_config.shape import table_schema
 
@@ -20,6 +21,7 @@ SHAPES: dict[str, type] = {
     "indicators": Indicators,
     "counties": Counties,
     "office": Office,
+    "schedule": Schedule,
     "agent": AgentConfig,
     "allow": Allowed,
     "collector": CollectorConfig,
