@@ -10,6 +10,7 @@ from jinbao_config.contract import Contract
 from jinbao_config.indicators import Indicators
 from jinbao_config.links import Links
 from jinbao_config.office import Office
+from jinbao_config.schedule import Schedule
 from jinbao_config.services import AgentConfig, CollectorConfig
 from jinbao_config.shape import table_schema
 
@@ -18,6 +19,7 @@ SHAPES: dict[str, type] = {
     "contract": Contract,
     "indicators": Indicators,
     "office": Office,
+    "schedule": Schedule,
     "agent": AgentConfig,
     "allow": Allowed,
     "collector": CollectorConfig,

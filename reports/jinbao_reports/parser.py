@@ -8,6 +8,7 @@ from jinbao_reports import commands, documents, what_if
 from jinbao_reports.arguments import add_calendar, add_inputs, add_lang
 from jinbao_reports.evidence import commands as evidence
 from jinbao_reports.importers.arguments import add_arguments
+from jinbao_reports.schedule import commands as schedule
 from jinbao_reports.tickets import commands as tickets
 
 
@@ -53,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
         ),
         ("verify", evidence.verify, evidence.add_verify_arguments, "check a package, recompute its figures 核对证据包并重算"),
         ("issue", evidence.issue_report, evidence.add_issue_arguments, "freeze and number a report 发布并封存报告"),
+        ("due", schedule.due, schedule.add_due_arguments, "issue and mail what has fallen due 按期出具并邮寄"),
         ("issued", evidence.issued, evidence.add_issued_arguments, "the issued reports, what amendments changed 已发布的报告"),
         ("sheet", evidence.show_sheet, evidence.add_sheet_arguments, "what both sides sign each month 月度会签数据"),
     ):
