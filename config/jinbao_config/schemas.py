@@ -7,6 +7,7 @@ from pathlib import Path
 
 from jinbao_config.central import Allowed
 from jinbao_config.contract import Contract
+from jinbao_config.counties import Counties
 from jinbao_config.indicators import Indicators
 from jinbao_config.links import Links
 from jinbao_config.office import Office
@@ -18,6 +19,7 @@ SHAPES: dict[str, type] = {
     "links": Links,
     "contract": Contract,
     "indicators": Indicators,
+    "counties": Counties,
     "office": Office,
     "schedule": Schedule,
     "agent": AgentConfig,

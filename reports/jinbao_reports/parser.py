@@ -8,6 +8,7 @@ from jinbao_reports import commands, documents, what_if
 from jinbao_reports.arguments import add_calendar, add_inputs, add_lang
 from jinbao_reports.evidence import commands as evidence
 from jinbao_reports.importers.arguments import add_arguments
+from jinbao_reports.rollup import commands as rollup
 from jinbao_reports.schedule import commands as schedule
 from jinbao_reports.tickets import commands as tickets
 
@@ -44,6 +45,18 @@ def parser() -> argparse.ArgumentParser:
             tickets.reconcile_tickets,
             tickets.add_reconcile_arguments,
             "tickets beside measured outages 工单与实测中断核对 (docs/tickets.md)",
+        ),
+        (
+            "sign",
+            rollup.sign_statement,
+            rollup.add_sign_arguments,
+            "sign a Statement for others 签署评定结果 (docs/scale-out.md)",
+        ),
+        (
+            "rollup",
+            rollup.rollup,
+            rollup.add_rollup_arguments,
+            "sum counties for city and province 按县、市、省汇总 (docs/scale-out.md)",
         ),
         ("what-if", what_if.what_if, what_if.add_arguments, "judge under a hypothesis 假设条件下的评定 (docs/sla.md)"),
         (
