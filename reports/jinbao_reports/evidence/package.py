@@ -16,7 +16,7 @@ from jinbao_reports.evidence.report import Json, essence, find_outage, report_of
 from jinbao_reports.evidence.selection import Day, Window, rows_of, wanted
 from jinbao_reports.evidence.source import EvidenceError, Source, as_json, opened
 from jinbao_reports.evidence.verify import chains
-from jinbao_reports.evidence.verify.rows import ROWS_MAGIC, row_bytes
+from jinbao_reports.evidence.verify.rows import packed
 from jinbao_reports.judge import contract_in_force
 from jinbao_reports.legal_days import SHIPPED
 from jinbao_reports.load import Asked, gather
@@ -165,16 +165,10 @@ def _write(source: Source, order: Order, drawn: _Drawn, file: Path, told: Told) 
         packer.add("report.json", as_json(report))
         for number, day in enumerate(drawn.days):
             told("pack", number, len(drawn.days))
-            packer.add(f"rows/{day.name}.rows", _row_pieces(source, day, drawn.window))
+            packer.add(f"rows/{day.name}.rows", packed(rows_of(source.volumes, day, drawn.window)))
             count += day.last - day.first + 1
         packer.close()
     return Made(file, report, as_json(report), len(drawn.days), count)
-
-
-def _row_pieces(source: Source, day: Day, window: Window) -> Iterator[bytes]:
-    yield ROWS_MAGIC
-    for row in rows_of(source.volumes, day, window):
-        yield row_bytes(row)
 
 
 def _frame(source: Source, order: Order, drawn: _Drawn) -> Iterator[tuple[str, bytes]]:
