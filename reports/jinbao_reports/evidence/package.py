@@ -176,8 +176,8 @@ def _frame(source: Source, order: Order, drawn: _Drawn) -> Iterator[tuple[str, b
     manifests, declared = _through(source, drawn.days), _declared(order.asked)
     last = manifests[-1]
     yield "package.json", as_json(_facts(source, order, declared))
-    yield "README.txt", readme.text(source.key.fingerprint, last.name, last.signed.hash, _VERSION).encode()
-    for name, path in {**_verifier(), **declared}.items():
+    yield from accompanying(source.key.fingerprint, last.name, last.signed.hash).items()
+    for name, path in declared.items():
         yield name, path.read_bytes()
     yield "keys/centre.txt", key_text(source.key.raw).encode()
     yield "ledger.jsonl", "".join(chains.ledger_line(chains.LedgerRow(*row)) for row in source.ledger).encode()
@@ -211,6 +211,14 @@ def _declared(asked: Asked) -> Mapping[str, Path]:
     contracts = {f"config/contract{number or ''}.toml": file for number, file in enumerate(asked.contracts)}
     indicators = {"config/indicators.toml": asked.indicators} if asked.indicators else {}
     return {"config/links.toml": asked.links, **contracts, "config/calendar.toml": asked.calendar or SHIPPED, **indicators}
+
+
+def accompanying(key: str, day: str, hashed: str) -> dict[str, bytes]:
+    """What every package of this version has: the page that explains it, and the program that checks it."""
+    return {
+        "README.txt": readme.text(key, day, hashed, _VERSION).encode(),
+        **{name: path.read_bytes() for name, path in _verifier().items()},
+    }
 
 
 def _verifier() -> dict[str, Path]:

@@ -40,10 +40,10 @@ def packed(rows: Iterable[Row]) -> Iterator[bytes]:
         rest += row.signature + (row.body or b"")
         behind += 1
         if behind == _AT_ONCE or len(rest) > _ENOUGH:
-            yield _frame(facts, rest)
+            yield _frame(bytes(facts), bytes(rest))
             facts, rest, behind = bytearray(), bytearray(), 0
     if behind:
-        yield _frame(facts, rest)
+        yield _frame(bytes(facts), bytes(rest))
 
 
 def _frame(facts: bytes, rest: bytes) -> bytes:
