@@ -139,6 +139,19 @@ def test_a_server_that_does_not_answer_is_unreachable(centre: Centre) -> None:
     assert caught.value.state == "unreachable"
 
 
+def test_a_dead_server_is_noticed_when_there_is_nothing_to_send(centre: Centre, server: TinyInflux) -> None:
+    closed = TinyInflux()
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        closed.port = deaf.getsockname()[1]
+    for kind in ("influxdb", "victoriametrics"):
+        config = closed.config(kind=kind)
+        with (
+            forwarding_to(centre.place.home.root, config) as forwarder,
+            pytest.raises(ReplicaTrouble, match="cannot be reached"),
+        ):
+            copied(centre, forwarder)
+
+
 def test_a_line_that_nobody_takes_is_put_aside_with_the_reason_and_all_others_arrive(
     centre: Centre, server: TinyInflux
 ) -> None:
