@@ -54,8 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(json=False, lang="zh")
     commands = parser.add_subparsers(required=True, metavar="run|once|check|status|enrol|rotate|install")
 
-    def command(name: str, run: Callable[[Setup], int], help: str) -> argparse.ArgumentParser:
-        one = commands.add_parser(name, help=help, description=help, parents=[_shared()])
+    def command(name: str, run: Callable[[Setup], int], help: str, *aliases: str) -> argparse.ArgumentParser:
+        one = commands.add_parser(name, aliases=aliases, help=help, description=help, parents=[_shared()])
         one.set_defaults(command=run)
         return one
 
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     command("once", _once, "立即探测一轮 · probe the ladder once, now")
     command("check", _check, "自检并给出处理办法 · what is wrong, and its remedy")
     command("status", _status, "当前状态 · what the agent is doing")
-    enrolling = command("enrol", _enrol, "用中心给的代码登记 · become known to the centre")
+    enrolling = command("enrol", _enrol, "用中心给的代码登记 · become known to the centre", "enroll")
     enrolling.add_argument("code", help="https://HOST:PORT#CA.SECRET")
     enrolling.add_argument("--again", action="store_true", help="取代已有登记 · replace an enrolment, with a new key")
     command("rotate", _rotate, "换新密钥，由旧密钥担保 · exchange the key; the old one vouches for the new")

@@ -18,6 +18,7 @@ from jinbao_agent.wire import Signed
 from jinbao_collector import CollectorError, door
 from jinbao_collector.asking import AskRefused
 from jinbao_collector.centre import Centre
+from jinbao_collector.daily import days
 from jinbao_collector.enrolment import EnrolmentError
 from jinbao_collector.ingest import Answer, Refused
 from jinbao_collector.ledger import LedgerError
@@ -27,7 +28,6 @@ log = logging.getLogger("jinbao_collector")
 
 _BODY_S = 30.0
 _DOCUMENT_BYTES = 64 * 1024
-_DAY_CHECK_S = 20.0
 _DRAINED = 8
 
 
@@ -181,25 +181,8 @@ async def _body(request: Request, most: int) -> bytes:
 
 @contextlib.asynccontextmanager
 async def _days(centre: Centre, app: Starlette) -> AsyncIterator[None]:
-    """Makes the manifests of days that end while it serves, and before it does."""
-    task = asyncio.create_task(_make_manifests(centre))
-    try:
+    async with days(centre):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-async def _make_manifests(centre: Centre) -> None:
-    while True:
-        try:
-            await run_in_threadpool(centre.make_due_manifests)
-        except Exception:
-            # The days stay due and are tried again; batches must be taken in meanwhile.
-            log.exception("the daily manifest could not be made")
-        # Looked at often rather than slept until midnight: the clock may be set.
-        await asyncio.sleep(_DAY_CHECK_S)
 
 
 def _address(request: Request) -> str:

@@ -1,6 +1,7 @@
 """The serving collector put together: which parts there are and what they are given."""
 
 import contextlib
+import datetime
 import fcntl
 import logging
 import os
@@ -29,6 +30,7 @@ from jinbao_collector.metrics import Metrics, gauge, of_agents, of_door
 from jinbao_collector.peers import Peers
 from jinbao_collector.place import DeclaredLinks, Place
 from jinbao_collector.replica.lag import Lag, lags, of_lags
+from jinbao_collector.retention import check_beginning
 from jinbao_collector.stamps import Stamper
 from jinbao_collector.unsigned import UnsignedStore
 from jinbao_collector.volume import VolumeError
@@ -64,6 +66,7 @@ class Centre:
         opened.callback(os.close, _hold(home.lock))
         self.ledger = opened.enter_context(Ledger(home.ledger))
         self.ledger.verify()
+        check_beginning(home, self.ledger)
         self.roster = LiveRoster(self.ledger)
         self.declare()
         self.enrolment = Enrolment(self.ledger, self.authority)
@@ -120,6 +123,10 @@ class Centre:
             if days := self.manifests.days():
                 self.stamper.stamp(days[-1], self.manifests.read(days[-1]))
 
+    def day(self, at_ms: int) -> str:
+        """The local day, as its manifest is named."""
+        return datetime.datetime.fromtimestamp(at_ms / 1000, self.place.zone).date().isoformat()
+
     def troubles(self) -> list[str]:
         """Why it cannot take in batches just now; empty when it can."""
         found = [self.journal.failure] if self.journal.failure else []
@@ -172,6 +179,16 @@ def create(place: Place, now_ms: int) -> Authority:
     Ledger.create(home.ledger).close()
     Journal.create(home.journal, zone, now_ms)
     return authority
+
+
+@contextlib.contextmanager
+def serving_held(home: Home) -> Iterator[None]:
+    """Nobody serves this directory meanwhile. Raises AlreadyServing."""
+    handle = _hold(home.lock)
+    try:
+        yield
+    finally:
+        os.close(handle)
 
 
 def _hold(file: Path) -> int:

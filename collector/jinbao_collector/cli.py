@@ -20,9 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out = Output(options.lang, options.json)
     try:
         # Imported here, so that a part that is not installed is named in a sentence.
-        from jinbao_collector import commands, replica_commands, telegraf_commands
+        from jinbao_collector import commands, replica_commands, telegraf_commands, upkeep
 
-        modules = (commands, replica_commands, telegraf_commands)
+        modules = (commands, replica_commands, telegraf_commands, upkeep)
         command: Callable[..., int] = next(getattr(one, options.command) for one in modules if hasattr(one, options.command))
         return command(options, out, lambda: time.time_ns() // 1_000_000)
     except ModuleNotFoundError as missing:
@@ -70,7 +70,8 @@ def _parser(lang: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="jinbao-collector", description=says("about"), parents=shared())
     parser.add_argument("--config", type=Path, default=Path("collector.toml"), help=says("config"))
     parser.set_defaults(json=False, lang=lang)
-    metavar = "init|serve|invite|revoke|configure|ledger|agents|silences|manifest|seal|export|replica|telegraf"
+    metavar = "init|serve|invite|revoke|configure|ledger|agents|silences|manifest|seal|export"
+    metavar += "|replica|telegraf|backup|restore|verify|keep|repair"
     commands = parser.add_subparsers(required=True, metavar=metavar)
 
     def command(within: Any, name: str, function: str, text: str = "") -> argparse.ArgumentParser:
@@ -99,7 +100,7 @@ def _parser(lang: str) -> argparse.ArgumentParser:
     gaps.add_argument("--days", type=int, default=7, help=says("days"))
     manifest = command(commands, "manifest", "manifest")
     of_day = manifest.add_mutually_exclusive_group()
-    of_day.add_argument("--verify", action="store_true", help=says("verify"))
+    of_day.add_argument("--verify", action="store_true", help=says("verify_manifests"))
     of_day.add_argument("day", nargs="?", metavar="DAY", type=day, help=says("day"))
     seal = command(commands, "seal", "seal")
     seal.add_argument("--rebuild", action="store_true", help=says("rebuild"))
@@ -123,6 +124,13 @@ def _parser(lang: str) -> argparse.ArgumentParser:
     approve = command(deeds, "approve", "ledger_approve")
     approve.add_argument("entry", metavar="ID", help=says("entry"))
     approve.add_argument("--by", required=True, metavar="NAME", help=says("by"))
+    command(commands, "backup", "backup").add_argument("folder", type=Path, metavar="DIR", help=says("backup_into"))
+    command(commands, "restore", "restore").add_argument("folder", type=Path, metavar="DIR", help=says("backup_of"))
+    verify = command(commands, "verify", "verify")
+    verify.add_argument("folder", type=Path, nargs="?", metavar="DIR", help=says("verify_what"))
+    command(commands, "keep", "keep").add_argument("--dry-run", action="store_true", help=says("dry_run"))
+    repair = command(commands, "repair", "repair")
+    repair.add_argument("--from", dest="source", type=Path, metavar="DIR", help=says("repair_from"))
     return parser
 
 

@@ -4,7 +4,7 @@ import argparse
 import datetime
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from jinbao_collector.journal import position_held
 from jinbao_collector.ledger import ENTRY, Ledger, Row
 from jinbao_collector.manifest import ManifestBroken, Manifests
 from jinbao_collector.place import Place
+from jinbao_collector.retention import removed
 from jinbao_collector.silences import silences_of
 from jinbao_collector.store import open_store
 from jinbao_collector.texts import Output, speak
@@ -135,7 +136,9 @@ def manifest(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
     home = place.home
     manifests = Manifests(home.manifests, home.journal, place.zone)
     if options.verify:
-        return _verify(manifests, Authority.load(home.keys).signing.public, out)
+        with Ledger(home.ledger) as ledger:
+            gone = removed(ledger)
+        return _verify(manifests, Authority.load(home.keys).signing.public, gone, out)
     if options.day is None:
         signed = [manifests.read(day) for day in manifests.days()]
     else:
@@ -151,9 +154,9 @@ def manifest(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
     return 0
 
 
-def _verify(manifests: Manifests, key: VerifyKey, out: Output) -> int:
+def _verify(manifests: Manifests, key: VerifyKey, gone: Mapping[str, int], out: Output) -> int:
     try:
-        manifests.verify(key)
+        manifests.verify(key, gone)
     except ManifestBroken as problem:
         out.facts({"ok": False, "broken": str(problem)})
         raise

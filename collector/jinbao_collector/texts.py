@@ -125,7 +125,53 @@ TEXTS: dict[str, tuple[str, str]] = {
     "entry": ("条目编号", "the entry's id"),
     "by": ("批准人", "who approves"),
     "day": ("日期，如 2021-04-10；省略则列出全部", "a day such as 2021-04-10; without it all are listed"),
-    "verify": ("核对全部清单及其所证的日志", "check all manifests and the journal they attest"),
+    "verify": (
+        "核对所保存的一切：哈希、签名及其相互衔接",
+        "check all that is kept: hashes, signatures, and the links between them",
+    ),
+    "backup": (
+        "把正在使用的数据备份到新目录（不含 keys）",
+        "copy the data, also while it is served, into a new folder (without keys)",
+    ),
+    "backup_into": ("新目录，最好在另一块磁盘上", "a new folder, best on another disk"),
+    "restore": ("从备份恢复到新的数据目录", "make the data directory of a backup"),
+    "backup_of": ("备份目录", "the backup's folder"),
+    "verify_what": ("备份目录；省略则核对数据目录", "a backup's folder; without it the data directory"),
+    "keep": (
+        "压缩已结月份，并按配置清除过期月份（serve 每天自动进行）",
+        "pack closed months, remove those past their time; serve does so daily",
+    ),
+    "dry_run": ("只列出，不改动", "only say what would be removed"),
+    "repair": (
+        "修复损坏的月份文件：可读的保留，其余隔离（先停服务）",
+        "mend damaged months: keep what can be read; stop serve first",
+    ),
+    "repair_from": ("用此备份补上缺失的行", "a backup to take missing rows from"),
+    "copying": ("复制 {cursor} / {last}", "copying {cursor} / {last}"),
+    "checking": ("核对 {cursor} / {last}", "checking {cursor} / {last}"),
+    "backed_up": (
+        "已备份到 {folder}：{count} 个文件，日志位置 {position}。密钥不在其中，请另行离线保管 {keys}",
+        "backed up into {folder}: {count} files, journal position {position}. Keys are not in it; keep {keys} apart, offline",
+    ),
+    "restored": (
+        "已恢复 {root}，日志位置 {position}。启动服务后，探针会补传其后的数据",
+        "restored {root}, journal position {position}. Once it serves, the agents send again what came after",
+    ),
+    "keys_missing": (
+        "还缺密钥：先把离线保管的 keys 放回 {keys}，再启动服务",
+        "the keys are missing: put the copy you keep offline at {keys} before you serve",
+    ),
+    "all_well": ("完好：{root}", "all is well: {root}"),
+    "kept": (
+        "已压缩 {packed}；稍后再压缩（正被读取）{waiting}；已过期清除 {old}",
+        "packed {packed}; later, for it is being read, {waiting}; past its time {old}",
+    ),
+    "mended": (
+        "{file}：保留 {kept} 行，从备份补上 {added} 行，丢失位置 {lost}；原文件在 {quarantined}",
+        "{file}: {kept} rows kept, {added} from the backup, lost positions {lost}; the damaged file is {quarantined}",
+    ),
+    "nothing_damaged": ("没有损坏的月份", "no month is damaged"),
+    "verify_manifests": ("核对全部清单及其所证的日志", "check all manifests and the journal they attest"),
     "verified": ("完好：{count} 份清单，签名、链接和日志均相符", "ok: {count} manifests; signatures, chain and journal agree"),
     "made": (
         "已建立 {root}\nCA 指纹   {ca}\n中心公钥 {key}\n请离线备份 {keys}。",

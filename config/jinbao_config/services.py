@@ -158,6 +158,9 @@ class CollectorConfig:
     timezone: str = key(text, "Asia/Shanghai", doc="where a manifest's day begins")
     links: str = key(text, "links.toml", doc="the links file, relative to this one; its digest goes into the manifest")
     contracts: tuple[str, ...] = key(list_of(text), ("contract.toml",), doc="the contract files, likewise")
+    keep_months: int | None = key(
+        whole(24), None, doc="months whose samples are all older than this many months are removed; absent: none ever is"
+    )
     calendar: str | None = key(text, None, doc="legal days of another edition than ours; its digest goes into the manifest")
     tsa: Tsa | None = key(table(Tsa), None, doc="who time-stamps the daily manifests; absent: nobody")
     refuse: Refusal = key(table(Refusal), Refusal, doc="what is refused unread")

@@ -128,7 +128,7 @@ def test_a_damaged_journal_file_is_named_with_its_remedy(desk: Desk, words: tupl
     (file,) = month_files(desk.folder / "data/journal")
     file.write_bytes(content)
     code, _, err = desk.run("--lang", "en", *words)
-    assert (code, f"{file}: cannot be read: " in err, "restore it from a backup" in err) == (3, True, True)
+    assert (code, f"{file}: is damaged: " in err, "run `jinbao-collector repair`" in err) == (3, True, True)
 
 
 @pytest.mark.parametrize("words", [("agents",), ("serve",), ("ledger", "list")], ids=" ".join)

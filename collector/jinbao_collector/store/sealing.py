@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from jinbao_agent.wire import GENESIS
 from jinbao_collector import CollectorError
 from jinbao_collector.agents import LiveRoster, Member
 from jinbao_collector.follower import Feed, advance
@@ -60,6 +61,11 @@ def opened(home: Home, *, anew: bool = False) -> Iterator[tuple[Sealer, StoreWri
         if anew:
             with store.transaction():
                 store.clear()
+        begun, hashed = feed.beginning()
+        if store.cursor < begun:
+            # What was removed from the journal is not waited for.
+            with store.transaction():
+                store.move(begun, hashed, GENESIS, 0)
         yield Sealer(store, LiveRoster(ledger)), store, feed
 
 
@@ -125,6 +131,9 @@ def keep_sealing(home: Home, wait: Callable[[float], bool], now_ms: Callable[[],
     with contextlib.closing(_Guest(home.store)) as guest:
         while True:
             try:
+                if home.store.exists():
+                    # Before anything may fail: on a full disk nobody could come in any more.
+                    guest.stay()
                 more = _seal_ripe(home, now_ms())
                 guest.stay()
                 failing = ""

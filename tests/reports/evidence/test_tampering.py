@@ -14,10 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from evidence import DAYS, Forger, Site
+from collecting import LINK, TestClock, enrolled, post
+from evidence import DAYS, Forger, Site, make_site
 from jinbao_agent.keys import SigningKey
 from jinbao_agent.wire import Signed, canonical, sha256
+from jinbao_collector.centre import Centre
 from jinbao_collector.ledger import row_hash
+from jinbao_config import units
 from jinbao_reports.cli import main
 from jinbao_reports.evidence.verification import Known, verify_package
 from jinbao_reports.evidence.verify.rows import Row
@@ -203,6 +206,26 @@ def late_arrival(forger: Forger) -> None:
     forger.rows(DAY, lambda rows: [rows[0]._replace(arrived_ms=rows[0].arrived_ms + 3 * 86_400_000), *rows[1:]])
 
 
+def withheld_row(forger: Forger) -> None:
+    """Only its hash is left, as of rows that a package does not disclose: an inconvenient minute."""
+    forger.rows(DAY, lambda rows: [*rows[:40], _hidden(rows[40]), *rows[41:]])
+
+
+def withheld_day(forger: Forger) -> None:
+    del forger.members[f"rows/{DAY}.rows"]
+
+
+def withheld_beginning(forger: Forger) -> None:
+    """The report's first day, with its manifest and the days before."""
+    for day in DAYS[:2]:
+        del forger.members[f"rows/{day}.rows"]
+        del forger.members[f"manifests/{day}.manifest"]
+
+
+def _hidden(row: Row) -> Row:
+    return Row(row.position, row.hash, 0, "", b"", b"", None)
+
+
 def half_a_row(forger: Forger) -> None:
     forger.members[f"rows/{DAY}.rows"] = forger.members[f"rows/{DAY}.rows"][:-7]
 
@@ -239,6 +262,8 @@ FORGERIES: dict[str, list[Forgery]] = {
     "manifest_chain": [missing_manifest],
     "figures": [report_alone],
     "verdict": [hidden_clock],
+    "withheld": [withheld_row, withheld_day],
+    "missing": [withheld_beginning],
     "arrival": [late_arrival],
     "format": [half_a_row],
 }
@@ -275,6 +300,32 @@ def test_another_centre_s_key_is_found_by_who_knows_the_centre_s(package: Path, 
     assert found.value.code == "anchor_key"
     # Without an anchor nobody can tell, and nobody says so.
     assert verify_package(forged, Known()).outcome == "unanchored"
+
+
+def test_bodies_that_were_taken_out_are_missed(package: Path, tmp_path: Path) -> None:
+    """A full spool drops bodies too, so nobody can tell; then nothing is called verified."""
+    forger = Forger(package)
+    forger.rows(DAY, lambda rows: [row._replace(body=None) if 20 <= place < 30 else row for place, row in enumerate(rows)])
+    done = verify_package(forger.pack(tmp_path / "forged.zip"), Known(), recompute=False)
+    assert (done.outcome, done.bare) == ("bodies_missing", 10)
+
+
+def test_a_fork_without_its_verdict_is_told(tmp_path: Path) -> None:
+    site, clock = make_site(tmp_path), TestClock(units.instant_ms(f"{DAYS[-1]}T23:00:00+08:00") + 86_400_000)
+    with Centre(site.place, clock) as centre:
+        one = enrolled(centre, "tw-02", links=(LINK,))
+        post(centre, *one.minutes(2, clock.now_ms - 600_000))
+        clone = one.again()
+        post(centre, one.batch(clock.now_ms - 300_000))
+        post(centre, clone.batch(clock.now_ms - 290_000))
+        clock.now_ms += 86_400_000
+        centre.make_due_manifests()
+    file = tmp_path / "package.zip"
+    assert main(["package", *site.asked("--out", str(file), period="2021-04-09/2021-04-13")]) in (0, 1)
+    forger = Forger(file)
+    forger.rows("2021-04-12", lambda rows: [row._replace(verdicts="[]") if "fork" in row.verdicts else row for row in rows])
+    with pytest.raises(Broken, match="lacks the verdict fork"):
+        verify_package(forger.pack(tmp_path / "forged.zip"), Known())
 
 
 def test_no_two_sentences_are_alike() -> None:
