@@ -17,11 +17,12 @@ from jinbao_reports.load import Answer, answer, legal_days
 from jinbao_reports.printing import decimals, percent, print_json, print_table, write
 from jinbao_reports.render.faults import RenderError, TemplateFault
 from jinbao_reports.render.node import StatementError
+from jinbao_reports.schedule.mail import MailError
 from jinbao_reports.source import BadInput
 from jinbao_reports.words import Text
 
 REFUSALS: tuple[type[Exception], ...] = (ConfigError, BadInput, TemplateFault)
-FAILURES: tuple[type[Exception], ...] = (RenderError, StatementError, OSError)
+FAILURES: tuple[type[Exception], ...] = (RenderError, StatementError, MailError, OSError)
 DONE, BAD_NEWS = 0, 1
 _BROKEN_CHAIN = ("fork",)
 
