@@ -23,7 +23,7 @@ from jinbao_agent.https import Unreachable
 from jinbao_agent.identity import InUse
 from jinbao_agent.install import UNIT, Places, install
 from jinbao_agent.peers import Keyring, read_peers
-from jinbao_agent.run import Agent, Machine, notify
+from jinbao_agent.run import RENEWED, Agent, Machine, notify
 from jinbao_agent.setup import Setup
 from jinbao_agent.show import print_status, status_facts
 from jinbao_agent.status import read_status
@@ -116,7 +116,7 @@ async def _live(setup: Setup, local: Plan, allowed: Allowed | None) -> None:
         plan = setup.begin(local, allowed, machine)
         steering = Steering(setup.home, plan, setup.config, allowed, machine.clock, end.set) if allowed else None
         agent = Agent(plan.config, plan.rungs, setup.home, machine, steering)
-        await agent.run(end, lambda: signals[0] if signals else "config")
+        await agent.run(end, lambda: signals[0] if signals else RENEWED)
 
 
 def _once(setup: Setup) -> int:

@@ -37,6 +37,9 @@ from jinbao_config.services import AgentConfig
 
 log = logging.getLogger(__name__)
 
+RENEWED = "config"
+"""The reason of a life that ends for another configuration. It records no `stop`: to judgement that is the end of a boot
+(R4.3), and a power cut later in the same boot would no longer pass for one."""
 _SLOWEST_BEAT_MS = 10_000
 _GRACE_S = 1.0  # for answers still on their way when the agent is asked to stop
 _KEEP_ROOM, _FORGET, _REFRESH = timedelta(minutes=1), timedelta(hours=1), timedelta(hours=1)
@@ -84,7 +87,8 @@ class Agent:
 
     async def run(self, stop: asyncio.Event, reason: Callable[[], str]) -> None:
         """`reason` says what asked for the stop; asked only once it did."""
-        begins = self._voice.begins(self._last, self._clock, VERSION)
+        plan = self._steering.plan.version if self._steering else 0
+        begins = self._voice.begins(self._last, self._clock, VERSION, plan)
         for event in begins:
             log.info("event=%s boot=%s %s", event.event, event.boot, event.detail)
         self._recorder.put([], begins)
@@ -109,7 +113,8 @@ class Agent:
             await self._supervisor.stop()
             uploader.close()
             await ticker.finish(_GRACE_S)
-        self._recorder.put([], [self._voice.ends(self._clock, reason())])
+        if reason() != RENEWED:
+            self._recorder.put([], [self._voice.ends(self._clock, reason())])
         await self._recorder.close()
         await self._or_tell("heartbeat", in_thread(lambda: self._beat(stopped=True)))
         self._heart.close()
