@@ -5,6 +5,7 @@ import email
 import email.policy
 import hashlib
 import json
+import shutil
 import signal
 import socket
 import ssl
@@ -216,6 +217,23 @@ def test_what_is_due_is_frozen_written_and_mailed_once(
     assert due(capsys, file, "--json")[1] == "[]\n"
     assert len(kept.messages) == len([one for one in issued_reports(judged.data) if one.period == "2021-04"]) == 1
     _looks_right(kept.messages[0], facts, folder)
+
+
+@pytest.mark.skipif(shutil.which("pdftotext") is None, reason="needs pdftotext (Debian package poppler-utils)")
+def test_both_sides_sign_the_manifest_of_the_period_and_the_keys_it_rests_on(
+    judged: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["documents", "sheet", *judged.asked(period="2021-04"), "--formats", "pdf", "--out", str(tmp_path), "--json"]
+    main(asked)
+    page = json.loads(capsys.readouterr().out)["files"][0]["path"]
+    text = subprocess.run(["pdftotext", "-raw", page, "-"], check=True, capture_output=True, text=True).stdout
+    signed, rest = "".join(text.split("\f")[0].split()), "".join(text.split())
+    assert judged.manifest_hash("2021-04-11") in signed
+    assert "经办人" in signed
+    assert main(["sheet", "--store", str(judged.data), "--period", "2021-04", "--json"]) == 0
+    site = json.loads(capsys.readouterr().out)
+    assert site["centre_key"] in signed
+    assert all(member["key"] in rest for member in site["agents"])
 
 
 def _looks_right(message: EmailMessage, facts: dict[str, Any], folder: Path) -> None:

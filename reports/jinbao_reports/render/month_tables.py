@@ -11,7 +11,7 @@ from jinbao_reports.render.month_text import CAUSES_IN_A_SENTENCE, class_word, l
 from jinbao_reports.render.report import CLASSED, Clause, Evidence, Exclusion, Link, Outage, Report, Slice
 
 _INTEGRITY_SHOWN = 30
-_LONG_S = 1000 * 3600  # hours of four digits
+_LONG_S = 100 * 3600  # figures of nine characters in eight columns
 
 
 def _column(key: str, mm: float, lang: str, align: str = "left", nowrap: bool = False) -> Column:
@@ -126,10 +126,10 @@ def outages(report: Report, scope: str, lang: str, most: int | None = None) -> B
         _column("number", 8, lang, "right", nowrap=True),
         _column("link", 21, lang),
         _column("span", 29, lang, "left", nowrap=True),
-        _figure("duration", 15, lang),
+        _figure("duration", 16.5, lang),
         _column("cause", 19, lang),
         _column("party_class", 20, lang),
-        _column("evidence", 44, lang),
+        _column("evidence", 42.5, lang),
     ]
     found = [(link, outage) for link in report.links for outage in link.outages if outage.scope == scope]
     if most is not None:

@@ -16,6 +16,7 @@ from jinbao_config.links import read_links
 from jinbao_config.office import read_office
 from jinbao_config.schedule import Schedule
 from jinbao_config.shape import Document
+from jinbao_reports.documents import site_of
 from jinbao_reports.evidence.issued import REPORT, Issued, Wish, issue, issued_reports
 from jinbao_reports.legal_days import LegalDays, read_legal_days, shipped
 from jinbao_reports.load import Asked
@@ -112,6 +113,7 @@ def _write(plan: Plan, one: Issued, folder: Path) -> None:
         langs=schedule.languages,
         template=plan.path(schedule.template),
         office=None if office is None else read_office(office).value,
+        site=site_of(plan.folder / schedule.store, one.period, plan.zone),
     )
     files = write_documents(made if word is None else word.adds_to(made), wanted, folder)
     listed = [{"name": item.path.name, "format": item.format, "sha256": item.sha256} for item in files]
