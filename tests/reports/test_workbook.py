@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from drawn_statements import load, make
 
 from jinbao_reports import words
-from jinbao_reports.render.report import read_report
+from jinbao_reports.render.reading import read_report
 from jinbao_reports.render.workbook import make_xlsx
 
 soffice = pytest.mark.skipif(shutil.which("soffice") is None, reason="needs soffice (Debian package libreoffice-calc-nogui)")
