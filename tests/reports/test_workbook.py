@@ -72,8 +72,9 @@ def with_false_values(file: Path, into: Path) -> Path:
 
 
 def differences(made: dict[str, Any], file: Path) -> Iterator[float]:
+    rows = summary(file)
     for link in made["links"]:
-        row = summary(file)[link["name"]]
+        row = rows[link["name"]]
         for head, value in ((LOW, link["exact"]["low"]), (HIGH, link["exact"]["high"]), (COVERAGE, link["coverage"])):
             if value is None:
                 assert row[head] == "无数据"

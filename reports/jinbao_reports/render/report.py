@@ -186,6 +186,11 @@ class Report:
     demonstration: bool  # made-up data: every page says so
     number: tuple[int, int | None] | None  # of a frozen report, and of the one it amends (docs/evidence.md)
 
+    @property
+    def imported(self) -> bool:
+        """A history of intervals, which no probing rule of ours has judged."""
+        return "intervals" in self.inputs
+
     def ratio(self, key: str) -> Fraction | None:
         """A share among the profile's parameters."""
         value = self.profile[key]
