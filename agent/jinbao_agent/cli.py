@@ -23,7 +23,7 @@ from jinbao_agent.https import Unreachable
 from jinbao_agent.identity import InUse
 from jinbao_agent.install import UNIT, Places, install
 from jinbao_agent.peers import Keyring, read_peers
-from jinbao_agent.run import Agent, Machine, notify
+from jinbao_agent.run import RENEWED, Agent, Machine, notify
 from jinbao_agent.setup import Setup
 from jinbao_agent.show import print_status, status_facts
 from jinbao_agent.status import read_status
@@ -116,7 +116,7 @@ async def _live(setup: Setup, local: Plan, allowed: Allowed | None) -> None:
         plan = setup.begin(local, allowed, machine)
         steering = Steering(setup.home, plan, setup.config, allowed, machine.clock, end.set) if allowed else None
         agent = Agent(plan.config, plan.rungs, setup.home, machine, steering)
-        await agent.run(end, lambda: signals[0] if signals else "config")
+        await agent.run(end, lambda: signals[0] if signals else RENEWED)
 
 
 def _once(setup: Setup) -> int:
@@ -198,8 +198,9 @@ def _install(setup: Setup) -> int:
             print(say(f"已有且不同，未改动 {file}（--again 覆盖）", f"is there and differs, left alone: {file} (--again)"))
         print(say("接下来（root）：", "next, as root:"))
         print(f"  systemctl daemon-reload && systemctl enable --now {UNIT}")
-        print(f"  jinbao-agent --config {places.config} enrol 'CODE'   # jinbao-collector invite")
-        print(f"  jinbao-agent --config {places.config} check")
+        ours = Path(sys.executable).with_name("jinbao-agent")  # an environment's commands are not on root's PATH
+        print(f"  {ours} --config {places.config} enrol 'CODE'   # jinbao-collector invite")
+        print(f"  {ours} --config {places.config} check")
 
     setup.show({"written": [str(file) for file in done.written], "kept": [str(file) for file in done.kept]}, tell)
     return 0
