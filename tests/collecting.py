@@ -12,8 +12,13 @@ from typing import Any
 from jinbao_agent.keys import SigningKey
 from jinbao_agent.sample import Event, Sample
 from jinbao_agent.wire import GENESIS, Batch, Signed, make_batch, pack
-from jinbao_collector.centre import Centre, Place, create
+from jinbao_collector.centre import Centre, create
+from jinbao_collector.follower import Feed, advance
 from jinbao_collector.ingest import Answer
+from jinbao_collector.place import Place
+from jinbao_collector.store import Reader
+from jinbao_collector.store.sealer import Sealer
+from jinbao_collector.store.writing import StoreWriting
 from jinbao_config.services import read_collector
 
 LINK, OTHER_LINK = "510422101", "510422102"
@@ -109,6 +114,11 @@ class Speaker:
         self.number, self.head = self.number + 1, batch.signed.hash
         return batch
 
+    def unknown(self, at_ms: int) -> Batch:
+        """The chain's next batch, of a schema that nobody knows yet."""
+        known = self.batch(at_ms)
+        return Batch(Signed.make("jinbao-batch/9", known.signed.fields(), self.key), known.body)
+
     def minute(self, at_ms: int, target: str = "core", link: str | None = None) -> list[Sample]:
         return [
             Sample(
@@ -144,6 +154,26 @@ def enrolled(centre: Centre, agent: str = "tw-01", vantage: str = "township", li
 
 def post(centre: Centre, *batches: Batch, address: str = "10.1.1.2") -> Answer:
     return centre.intake.receive(pack(batches), address).result()
+
+
+def sealed(centre: Centre, rows: int = 10_000, *, tidy: bool = True) -> int:
+    """Seals at most so many rows of its journal; the cursor then."""
+    with StoreWriting(centre.place.home.store) as store:
+        sealer = Sealer(store, centre.roster)
+        advance(sealer, Feed(centre.place.home.journal), rows)
+        while tidy and sealer.tidy():
+            pass
+        return sealer.cursor
+
+
+def told(reader: Reader) -> dict[object, list[tuple[int, ...]]]:
+    """Everything a reader says of samples."""
+    found: dict[object, list[tuple[int, ...]]] = {}
+    for key in sorted(reader.names()):
+        series = reader.series(*key, 0, 2**60)
+        columns = (series.at, series.outcome, series.rtt, series.boot, series.seq, series.mono)
+        found[key] = list(zip(*(column.tolist() for column in columns), strict=True))
+    return found
 
 
 def ack(answer: Answer) -> dict[str, Any]:

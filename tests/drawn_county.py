@@ -18,7 +18,7 @@ from jinbao_reports.files import in_order
 from jinbao_reports.judge import Case, Judgement, judge_samples
 from jinbao_reports.service_time import Period, parse_period
 from jinbao_reports.source import Recorded
-from jinbao_reports.timeline import Results, results
+from jinbao_reports.timeline import Meaning, Results, results
 from samples import series_of
 
 T = 10_000
@@ -121,7 +121,7 @@ def samples_of(county: dict[Key, tuple[str, int]]) -> list[Sample]:
 
 def results_of(signs: str) -> Results:
     series: Series = series_of(picture(signs), T)
-    return results(series, 2000, "")
+    return results(series, Meaning(2000))
 
 
 def contract(**more: Any) -> Document[Contract]:

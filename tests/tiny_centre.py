@@ -44,7 +44,7 @@ Mood = Callable[["TinyCentre", Reply], Reply]
 
 class TinyCentre:
     """`kept` holds batches by chain and number, `requests` the numbers of each request that came; `peers` is what it tells
-    everybody of peers: digest and links."""
+    everybody of peers: digest and links; `config` the fields of everybody's configuration: version and content."""
 
     def __init__(
         self, folder: Path, agent: str = "yanbian-01", vantage: str = "township", links: tuple[str, ...] = ("510422101",)
@@ -57,6 +57,7 @@ class TinyCentre:
         self.moods: list[Mood] = []
         self.manifest = "a" * 64
         self.peers: dict[str, Any] = {}
+        self.config: dict[str, Any] = {}
         self.arrived = threading.Event()
         self.ca_pem, self._chain_file = _certificates(folder)
         self.url = ""
@@ -84,6 +85,7 @@ class TinyCentre:
             "at": 0,
             "verdicts": {},
             "peers": self.peers.get("digest", ""),
+            "config": self.config.get("version", 0),
         }
         return Signed.make("jinbao-ack/1", {**fields, **changed}, self.key).to_lines()
 
@@ -92,7 +94,9 @@ class TinyCentre:
             ("GET", "/v1/ca"): lambda: Reply(200, self.ca_pem),
             ("GET", "/healthz"): lambda: Reply(200, b"{}"),
             ("POST", "/v1/enrol"): lambda: self._enrol(Signed.from_lines(body)),
+            ("POST", "/v1/rotate"): lambda: self._rotate(Signed.from_lines(body)),
             ("POST", "/v1/peers"): lambda: self._tell(Signed.from_lines(body)),
+            ("POST", "/v1/config"): lambda: self._configure(Signed.from_lines(body)),
             ("POST", "/v1/batches"): lambda: self._receive(body),
         }[method, path]()
         return self.moods.pop(0)(self, reply) if self.moods and path in ("/v1/batches", "/v1/peers") else reply
@@ -103,6 +107,13 @@ class TinyCentre:
             return Reply(401, json.dumps({"error": "unknown key"}).encode())
         answer = {"key": fields["key"], "nonce": fields["nonce"], "at": 0, **self.peers}
         return Reply(200, Signed.make("jinbao-peers/1", answer, self.key).to_lines())
+
+    def _configure(self, document: Signed) -> Reply:
+        fields = document.fields()
+        if not self.config or fields["key"] not in self.known:
+            return Reply(404, b"{}")
+        answer = {"agent": self.agent, "nonce": fields["nonce"], "at": 0, **self.config}
+        return Reply(200, Signed.make("jinbao-config/1", answer, self.key).to_lines())
 
     def _receive(self, body: bytes) -> Reply:
         batches = unpack(body, 32_000_000)
@@ -123,6 +134,15 @@ class TinyCentre:
         proof = hmac.new(self.secret, key.raw, "sha256").hexdigest()
         if not document.verified_by(key) or fields["proof"] != proof:
             return Reply(401, json.dumps({"error": "no such invitation"}).encode())
+        return self._answer_enrolled(key)
+
+    def _rotate(self, document: Signed) -> Reply:
+        fields = document.fields()
+        if fields["key"] not in self.known:
+            return Reply(401, json.dumps({"error": "unknown key"}).encode())
+        return self._answer_enrolled(VerifyKey.from_text(fields["public"]))
+
+    def _answer_enrolled(self, key: VerifyKey) -> Reply:
         self.known.add(key.fingerprint)
         answer = {
             "agent": self.agent,

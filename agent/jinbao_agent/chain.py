@@ -28,12 +28,14 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who signs: what stands in every header, whatever the batch holds. `agent` is "" until enrolment gave a name."""
+    """Who signs: what stands in every header, whatever the batch holds. `agent` is "" until enrolment gave a name; `config`
+    says under which configuration of the centre it lives, None where the centre configures nothing."""
 
     agent: str
     install: str
     version: str
     key: SigningKey
+    config: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ def sign_batches(
             "install": author.install,
             "version": author.version,
             "waiting": waiting,
+            **({} if author.config is None else {"config": author.config}),
             **further,
         }
         batch = make_batch(header, samples, events, author.key)

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import ipaddress
 import json
 import logging
 import signal
@@ -11,57 +12,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from jinbao_agent import once
 from jinbao_agent.clock import SystemClock
+from jinbao_agent.configuration import Plan
 from jinbao_agent.doctor import examine, exit_code
-from jinbao_agent.enrol import Code, EnrolError, enrol
-from jinbao_agent.finding import Finding, Say
+from jinbao_agent.enrol import Code, EnrolError, enrol, rotate
+from jinbao_agent.finding import Finding
 from jinbao_agent.https import Unreachable
-from jinbao_agent.identity import Home, InUse
-from jinbao_agent.ladder import Rung, ladder
-from jinbao_agent.mains import Known
+from jinbao_agent.identity import InUse
+from jinbao_agent.install import UNIT, Places, install
 from jinbao_agent.peers import Keyring, read_peers
-from jinbao_agent.run import Agent, Machine
-from jinbao_agent.status import Status, read_status
+from jinbao_agent.run import RENEWED, Agent, Machine, notify
+from jinbao_agent.setup import Setup
+from jinbao_agent.show import print_status, status_facts
+from jinbao_agent.status import read_status
+from jinbao_agent.steering import Steering
 from jinbao_agent.table import print_table
-from jinbao_config.links import Links, read_links
-from jinbao_config.services import AgentConfig, read_agent
+from jinbao_config.central import Allowed
 from jinbao_config.shape import ConfigError
 
-DEFAULT_CONFIG = Path("/etc/jinbao/agent.toml")
-
-
-class Setup:
-    """What the command line and the files it names say. Raises ConfigError."""
-
-    def __init__(self, options: argparse.Namespace) -> None:
-        self.options = options
-        self.file: Path = options.config
-        self.config: AgentConfig = read_agent(self.file).value
-        self.home = Home(self.file.parent / self.config.data)
-        self.say: Say = (lambda zh, en: zh) if options.lang == "zh" else (lambda zh, en: en)
-
-    def links(self) -> Links:
-        return read_links(self.file.parent / self.config.links).value
-
-    def rungs(self) -> tuple[Rung, ...]:
-        try:
-            rungs = ladder(self.config, self.links())
-        except KeyError:
-            problem = f"{self.config.link!r}: {self.config.links} declares no such link"
-            raise ConfigError(str(self.file), "link", problem) from None
-        if not rungs:
-            raise ConfigError(str(self.file), "links", f"{self.config.links} names no target for this agent; add targets")
-        return rungs
-
-    def show(self, facts: Any, text: Callable[[], None]) -> None:
-        """JSON for programs, text for people."""
-        if self.options.json:
-            print(json.dumps(facts, ensure_ascii=False, indent=1))
-        else:
-            text()
+DEFAULT_CONFIG, UNITS = Path("/etc/jinbao/agent.toml"), Path("/etc/systemd/system")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,10 +52,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="jinbao-agent", description=about, parents=[_shared()])
     parser.add_argument("--config", type=Path, default=DEFAULT_CONFIG, help=f"agent.toml ({DEFAULT_CONFIG})")
     parser.set_defaults(json=False, lang="zh")
-    commands = parser.add_subparsers(required=True, metavar="run|once|check|status|enrol")
+    commands = parser.add_subparsers(required=True, metavar="run|once|check|status|enrol|rotate|install")
 
-    def command(name: str, run: Callable[[Setup], int], help: str) -> argparse.ArgumentParser:
-        one = commands.add_parser(name, help=help, description=help, parents=[_shared()])
+    def command(name: str, run: Callable[[Setup], int], help: str, *aliases: str) -> argparse.ArgumentParser:
+        one = commands.add_parser(name, aliases=aliases, help=help, description=help, parents=[_shared()])
         one.set_defaults(command=run)
         return one
 
@@ -92,9 +63,21 @@ def _parser() -> argparse.ArgumentParser:
     command("once", _once, "立即探测一轮 · probe the ladder once, now")
     command("check", _check, "自检并给出处理办法 · what is wrong, and its remedy")
     command("status", _status, "当前状态 · what the agent is doing")
-    enrolling = command("enrol", _enrol, "用中心给的代码登记 · become known to the centre")
+    enrolling = command("enrol", _enrol, "用中心给的代码登记 · become known to the centre", "enroll")
     enrolling.add_argument("code", help="https://HOST:PORT#CA.SECRET")
     enrolling.add_argument("--again", action="store_true", help="取代已有登记 · replace an enrolment, with a new key")
+    command("rotate", _rotate, "换新密钥，由旧密钥担保 · exchange the key; the old one vouches for the new")
+    installing = command("install", _install, "写入 systemd 服务和允许范围 · write the unit and the centre's bounds")
+    installing.add_argument("--units", type=Path, default=UNITS, help=f"systemd 目录 · folder of units ({UNITS})")
+    installing.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        metavar="NETWORK",
+        help="中心可指定探测的网段，可重复 · where the centre may aim",
+    )
+    installing.add_argument("--per-second", type=int, help="中心可要求的每秒探测数上限 · probes a second the centre may order")
+    installing.add_argument("--again", action="store_true", help="覆盖已有文件 · overwrite what is there")
     return parser
 
 
@@ -108,30 +91,38 @@ def _shared() -> argparse.ArgumentParser:
 
 def _run(setup: Setup) -> int:
     _log_to_stderr(as_json=setup.options.json)
-    rungs = setup.rungs()
+    local, allowed = setup.local(), setup.allowed()
     setup.home.make()
     with setup.home.owned():
-        asyncio.run(_live(setup.config, rungs, setup.home))
+        asyncio.run(_live(setup, local, allowed))
     return 0
 
 
-async def _live(config: AgentConfig, rungs: tuple[Rung, ...], home: Home) -> None:
-    stop = asyncio.Event()
+async def _live(setup: Setup, local: Plan, allowed: Allowed | None) -> None:
+    """One life after the other: a new configuration begins a new one, a signal ends the last."""
     signals: list[str] = []
+    end = asyncio.Event()
 
     def asked(by: signal.Signals) -> None:
         signals.append(by.name)
-        stop.set()
+        notify("STOPPING=1")
+        end.set()
 
     for by in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(by, asked, by)
-    await Agent(config, rungs, home, Machine()).run(stop, lambda: signals[0])
+    while not signals:
+        end.clear()
+        machine = Machine()
+        plan = setup.begin(local, allowed, machine)
+        steering = Steering(setup.home, plan, setup.config, allowed, machine.clock, end.set) if allowed else None
+        agent = Agent(plan.config, plan.rungs, setup.home, machine, steering)
+        await agent.run(end, lambda: signals[0] if signals else RENEWED)
 
 
 def _once(setup: Setup) -> int:
-    rungs = setup.rungs()
+    plan = setup.plan()
     keyring = Keyring(setup.config.vantage, read_peers(setup.home))
-    results = asyncio.run(once.climb(rungs, setup.config.wait / 1000, keyring))
+    results = asyncio.run(once.climb(plan.rungs, plan.config.wait / 1000, keyring))
     say = setup.say
     setup.show(
         [once.facts(rung, result) for rung, result in results],
@@ -140,12 +131,13 @@ def _once(setup: Setup) -> int:
             [once.row(rung, result) for rung, result in results],
         ),
     )
-    return once.exit_code(results, setup.links())
+    return once.exit_code(results, plan.links)
 
 
 def _check(setup: Setup) -> int:
     findings: list[Finding] = []
-    for finding in examine(setup.config, setup.links(), setup.rungs(), setup.home, SystemClock(), setup.say):
+    plan = setup.plan()
+    for finding in examine(plan, setup.home, SystemClock(), setup.say, configurable=setup.allowed() is not None):
         findings.append(finding)
         if not setup.options.json:
             print(finding.lines(), flush=True)
@@ -161,7 +153,7 @@ def _status(setup: Setup) -> int:
     if setup.config.mains is None and status.spool is not None:
         # What an earlier configuration sensed is remembered, but says nothing of now.
         status = replace(status, spool=replace(status.spool, mains=None))
-    setup.show(_status_facts(status), lambda: _print_status(status, setup.say))
+    setup.show(status_facts(status), lambda: print_status(status, setup.say))
     return 1 if status.problems else 0
 
 
@@ -171,56 +163,55 @@ def _enrol(setup: Setup) -> int:
     code = Code.parse(options.code)
     now_ms = SystemClock().utc_us() // 1000
     # With a new key the agent must not go on signing with the old one.
-    with home.owned() if options.again else contextlib.nullcontext():
+    with home.as_owner(), home.owned() if options.again else contextlib.nullcontext():
         enrolment = enrol(home, code, vantage=setup.config.vantage, link=setup.config.link, now_ms=now_ms, again=options.again)
     text = setup.say(f"已登记为 {enrolment.agent}（{enrolment.url}）", f"enrolled as {enrolment.agent} at {enrolment.url}")
     setup.show({"agent": enrolment.agent, "url": enrolment.url, "key": enrolment.key}, lambda: print(text))
     return 0
 
 
-def _status_facts(status: Status) -> dict[str, Any]:
-    facts = asdict(status)
-    if status.enrolment is not None:
-        facts["enrolment"]["collector"] = status.enrolment.collector.text
-    return facts
+def _rotate(setup: Setup) -> int:
+    with setup.home.as_owner(), setup.home.owned():
+        enrolment = rotate(setup.home, setup.config.collector.url, now_ms=SystemClock().utc_us() // 1000)
+    text = setup.say(f"{enrolment.agent} 已换新密钥 {enrolment.key}", f"{enrolment.agent} has a new key, {enrolment.key}")
+    setup.show({"agent": enrolment.agent, "key": enrolment.key}, lambda: print(text))
+    return 0
 
 
-def _print_status(status: Status, say: Say) -> None:
-    for problem in status.problems:
-        print(problem)
-    print(say("运行中", "running") if status.running else say("未运行", "not running"))
-    enrolment = status.enrolment
-    print(say(f"登记：{enrolment.agent}", f"enrolled as {enrolment.agent}") if enrolment else say("未登记", "not enrolled"))
-    if status.beat:
-        print(say("心跳：", "heartbeat: ") + _moment(status.beat.utc_us))
-    spool = status.spool
-    if spool is None:
-        return
-    print(say("链：", "chain: ") + f"{spool.head.chain} #{spool.head.number} {spool.head.hash}")
-    print(say(f"待上传 {spool.waiting} 批，", f"{spool.waiting} batches waiting, ") + f"{spool.bytes / 1e6:.1f} MB")
-    if spool.mains is not None:
-        _print_mains(spool.mains, say)
-    print_table(
-        (say("线路", "link"), say("探测点", "rung"), say("时间", "at"), say("结果", "outcome"), say("往返", "rtt")),
-        [
-            (sample.link, sample.target, _moment(sample.sent_us), sample.outcome, once.milliseconds(sample.rtt_us))
-            for sample in spool.latest
-        ],
+def _install(setup: Setup) -> int:
+    options, folder = setup.options, setup.file.resolve().parent
+    for network in options.allow:
+        if not _is_network(network):
+            raise ConfigError("--allow", "", f'{network!r}: expected a network such as "10.0.0.0/8" with no host bits set')
+    if options.per_second is not None and options.per_second < 1:
+        raise ConfigError("--per-second", "", f"{options.per_second}: expected a whole number, at least 1")
+    places = Places(
+        setup.file.resolve(), folder / setup.config.allow, (folder / setup.config.data).absolute(), options.units.absolute()
     )
+    done = install(setup.local(), places, options.allow, options.per_second, again=options.again)
+    say = setup.say
+
+    def tell() -> None:
+        for file in done.written:
+            print(say(f"已写入 {file}", f"written: {file}"))
+        for file in done.kept:
+            print(say(f"已有且不同，未改动 {file}（--again 覆盖）", f"is there and differs, left alone: {file} (--again)"))
+        print(say("接下来（root）：", "next, as root:"))
+        print(f"  systemctl daemon-reload && systemctl enable --now {UNIT}")
+        ours = Path(sys.executable).with_name("jinbao-agent")  # an environment's commands are not on root's PATH
+        print(f"  {ours} --config {places.config} enrol 'CODE'   # jinbao-collector invite")
+        print(f"  {ours} --config {places.config} check")
+
+    setup.show({"written": [str(file) for file in done.written], "kept": [str(file) for file in done.kept]}, tell)
+    return 0
 
 
-def _print_mains(mains: Known, say: Say) -> None:
-    if mains.on is not None:
-        state = say("有电", "on") if mains.on else say("停电", "off")
-        since = _moment(mains.since_us)
-        print(say(f"市电：{state}，自 {since} 起（{mains.detail}）", f"mains: {state} since {since} ({mains.detail})"))
-    if mains.problem:
-        since = _moment(mains.problem_us)
-        print(say(f"市电监测自 {since} 起无读数：{mains.problem}", f"the mains is not known since {since}: {mains.problem}"))
-
-
-def _moment(utc_us: int) -> str:
-    return datetime.fromtimestamp(utc_us // 1_000_000, UTC).astimezone().isoformat(" ")
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
 
 
 class _JsonLines(logging.Formatter):
@@ -240,3 +231,7 @@ def _log_to_stderr(*, as_json: bool) -> None:
     plain = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
     handler.setFormatter(_JsonLines() if as_json else plain)
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

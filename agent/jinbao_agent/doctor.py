@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from jinbao_agent.check_peer import examine_peer
 from jinbao_agent.clock import Clock, clock_quality
+from jinbao_agent.configuration import Plan, Refusal, Shelf
 from jinbao_agent.finding import ENVIRONMENT, NOTE, OK, PROBLEM, Finding, Say
 from jinbao_agent.https import Https, Unreachable
 from jinbao_agent.identity import Home
@@ -29,9 +30,12 @@ def exit_code(findings: Sequence[Finding]) -> int:
     return 3 if ENVIRONMENT in levels else 1 if PROBLEM in levels else 0
 
 
-def examine(config: AgentConfig, links: Links, rungs: Sequence[Rung], home: Home, clock: Clock, say: Say) -> Iterator[Finding]:
-    """Everything, in the order in which it would be mended."""
+def examine(plan: Plan, home: Home, clock: Clock, say: Say, *, configurable: bool) -> Iterator[Finding]:
+    """Everything, in the order in which it would be mended. `configurable`: whether the centre may configure this agent."""
+    config, links, rungs = plan.config, plan.links, plan.rungs
     yield Finding("config", OK, say(f"配置可读，共 {len(rungs)} 个探测点", f"configuration reads, {len(rungs)} rungs"))
+    if configurable:
+        yield _centres_configuration(plan, Shelf(home).refusal(), say)
     yield from _rights(rungs, icmp_rights(), say)
     yield _clock(say)
     yield from _mains(config, links, say)
@@ -53,6 +57,29 @@ def examine(config: AgentConfig, links: Links, rungs: Sequence[Rung], home: Home
         yield from examine_peer(config, links, rungs, home, status.running, say)
 
 
+def _centres_configuration(plan: Plan, refusal: Refusal | None, say: Say) -> Finding:
+    """Which one holds, and which one was refused."""
+    if refusal is not None and refusal.version > plan.version:
+        return Finding(
+            "central",
+            PROBLEM,
+            say(
+                f"未采用中心的第 {refusal.version} 版配置：{refusal.why}",
+                f"configuration {refusal.version} of the centre was refused: {refusal.why}",
+            ),
+            say(
+                "请中心改正后重新下发（jinbao-collector configure）；若确属本机允许范围过窄，由本机管理员修改 allow.toml",
+                "have the centre issue a right one (jinbao-collector configure); or, if this machine's bounds are too narrow,"
+                " widen allow.toml here",
+            ),
+        )
+    if not plan.version:
+        return Finding("central", OK, say("按本机文件探测", "this machine's own files hold"))
+    trial = say("（试运行）", " (on trial)") if plan.on_trial else ""
+    text = say(f"按中心第 {plan.version} 版配置探测", f"configuration {plan.version} of the centre holds")
+    return Finding("central", OK, text + trial)
+
+
 def _rights(rungs: Sequence[Rung], rights: IcmpRights, say: Say) -> Iterator[Finding]:
     hosts = {rung.target.host for rung in rungs if rung.target.kind == "icmp"}
     for family in sorted({ipaddress.ip_address(host).version for host in hosts}):
@@ -68,8 +95,8 @@ def _rights(rungs: Sequence[Rung], rights: IcmpRights, say: Say) -> Iterator[Fin
             ENVIRONMENT,
             say(f"无权发送 IPv{family} 探测（{reasons}）", f"may not send IPv{family} echo requests ({reasons})"),
             say(
-                "以 root 或带 CAP_NET_RAW 权限执行 jinbao-agent run，或设置 sysctl net.ipv4.ping_group_range",
-                "run jinbao-agent run as root or with CAP_NET_RAW, or set sysctl net.ipv4.ping_group_range",
+                "用 jinbao-agent install 写入服务（自带 CAP_NET_RAW 权限），或设置 sysctl net.ipv4.ping_group_range",
+                "install the service (jinbao-agent install), which has CAP_NET_RAW, or set sysctl net.ipv4.ping_group_range",
             ),
         )
 
@@ -163,7 +190,10 @@ def _folder(config: AgentConfig, home: Home, say: Say) -> Finding:
 
 
 def _life(status: Status, clock: Clock, say: Say) -> Finding:
-    start = say("启动探针：jinbao-agent run", "start the agent: jinbao-agent run")
+    start = say(
+        "启动服务：systemctl start jinbao-agent（未安装先执行 jinbao-agent install）",
+        "start the service: systemctl start jinbao-agent (not installed yet: jinbao-agent install)",
+    )
     if not status.running:
         return Finding("life", PROBLEM, say("探针未运行", "the agent does not run"), start)
     if status.beat is None:
@@ -212,6 +242,12 @@ def _enrolment(home: Home, status: Status, say: Say) -> Finding:
         ours = SigningKey.load(home.key).public.fingerprint == status.enrolment.key
     except (OSError, ValueError):
         ours = False
+    if not ours and home.is_copy:
+        text = say(
+            "本机是另一台已登记机器的复制品，原密钥已停用",
+            "this is a copy of another machine that is enrolled; the copied key is set aside",
+        )
+        return Finding("enrolment", PROBLEM, text, f"{again} --again")
     if not ours:
         return Finding(
             "enrolment", PROBLEM, say("登记的密钥与本机不符", "enrolled with another key than this one"), f"{again} --again"

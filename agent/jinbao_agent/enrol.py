@@ -1,5 +1,6 @@
 """How an agent gets to be known: a code the centre gave out, used once within 24 hours (docs/wire.md)."""
 
+import base64
 import hashlib
 import hmac
 import re
@@ -13,7 +14,7 @@ from jinbao_agent.identity import Enrolment, Home, make_key
 from jinbao_agent.keys import SigningKey, VerifyKey
 from jinbao_agent.wire import Signed, WireError
 
-ENROL_TAG, ENROLLED_TAG = "jinbao-enrol/1", "jinbao-enrolled/1"
+ENROL_TAG, ENROLLED_TAG, ROTATE_TAG = "jinbao-enrol/1", "jinbao-enrolled/1", "jinbao-rotate/1"
 _CODE = re.compile(r"(https://[^/#\s]+)/?#([0-9a-f]{64})\.([0-9a-f]{32})")
 
 
@@ -56,10 +57,47 @@ def enrol(home: Home, code: Code, *, vantage: str, link: str | None, now_ms: int
         https.close()
     enrolment = _read_answer(answer, code.url, key)
     _check_fit(enrolment, vantage, link)
-    if replaces:
-        home.next_key.replace(home.key)
     home.save_enrolment(enrolment, ca_pem)
+    home.finish_exchange()
     return enrolment
+
+
+def rotate(home: Home, url: str | None, *, now_ms: int) -> Enrolment:
+    """Exchanges this agent's key for a new one that the old one vouches for; no code is needed. `url` overrides the
+    enrolment's. The spool then begins a new chain. Raises EnrolError, Unreachable or OSError.
+    """
+    home.finish_exchange()
+    present, old = _present(home), home.signing_key()
+    if present.key != old.public.fingerprint:
+        raise EnrolError("enrolled with another key than this one; only a new enrolment helps: enrol --again")
+    new = _new_key(home)
+    fields = {"key": present.key, "public": new.public.text, "proof": rotation_proof(present, new), "at": now_ms}
+    https = Https(url or present.url, home.ca.read_bytes())
+    try:
+        answer = https.post("/v1/rotate", Signed.make(ROTATE_TAG, fields, old).to_lines())
+    finally:
+        https.close()
+    enrolment = _read_answer(answer, present.url, new)
+    if enrolment.collector != present.collector:
+        raise EnrolError(f"{https.url}: the answer is not signed by the centre's key that this agent knows")
+    home.save_enrolment(enrolment, home.ca.read_bytes())
+    home.finish_exchange()
+    return enrolment
+
+
+def _present(home: Home) -> Enrolment:
+    try:
+        present = home.read_enrolment()
+    except ValueError as problem:
+        raise EnrolError(str(problem)) from None
+    if present is None:
+        raise EnrolError("not enrolled yet: enrol first")
+    return present
+
+
+def rotation_proof(present: Enrolment, new: SigningKey) -> str:
+    """The new key's word that it wants the place of the present one, base64."""
+    return base64.b64encode(new.sign(f"{ROTATE_TAG}\n{present.agent}\n{present.key}\n".encode())).decode()
 
 
 def _replaces(home: Home, again: bool) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 from jinbao_agent.chain import Author
 from jinbao_agent.heartbeat import sync_folder
 from jinbao_agent.keys import SigningKey, VerifyKey
+from jinbao_agent.machine import Same, Traits, from_json, read_traits, to_json
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,23 @@ class Home:
                 raise InUse(f"{self.folder}: another jinbao-agent runs on this data folder") from None
             yield
 
+    @contextlib.contextmanager
+    def as_owner(self) -> Iterator[None]:
+        """While it lasts root acts as whoever owns the folder: the service's own user must be able to read what is made here.
+        Raises OSError."""
+        owner = self.folder.stat()
+        if os.geteuid() or not owner.st_uid:
+            yield
+            return
+        group = os.getegid()
+        os.setegid(owner.st_gid)
+        os.seteuid(owner.st_uid)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+            os.setegid(group)
+
     def in_use(self) -> bool:
         """Whether an agent runs here. Raises OSError where the lock cannot be read."""
         if not self.lock.exists():
@@ -109,8 +127,54 @@ class Home:
             self.key.replace(self.key.with_name(self.key.name + ".damaged"))
             return make_key(self.key)
 
+    def finish_exchange(self) -> None:
+        """An exchange of keys that was cut short after the centre had agreed: the enrolment names the next key already."""
+        try:
+            enrolment = self.read_enrolment()
+            if enrolment and SigningKey.load(self.next_key).public.fingerprint == enrolment.key:
+                self.next_key.replace(self.key)
+        except FileNotFoundError:
+            pass
+        except ValueError as problem:
+            log.error("%s", problem)
+
+    def know_machine(self, root: Path = Path("/")) -> None:
+        """Remembers the machine at first use. On another machine this is a copy: the key stays with the original, and the copy
+        gets a name of its own by being enrolled. Raises OSError."""
+        before, traits = self._known_machine(), read_traits(self.install_id(), root)
+        same = Same.YES if before is None else traits.compared(before)
+        if same is Same.NO:
+            log.error("this is another machine than the one enrolled: its key is set aside; enrol this one with enrol --again")
+            for file in (self.key, self.next_key, self.folder / "install"):
+                if file.exists():
+                    file.replace(file.with_name(file.name + ".copied"))
+            traits = read_traits(self.install_id(), root)
+        elif same is Same.CHANGED:
+            log.warning("the network cards of this machine are others than before")
+        if traits != before:
+            write_durably(self.machine, to_json(traits))
+
+    def _known_machine(self) -> Traits | None:
+        try:
+            return from_json(self.machine.read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValueError as problem:
+            log.error("the machine's traits cannot be read, they are remembered anew file=%s: %s", self.machine, problem)
+            return None
+
+    @property
+    def machine(self) -> Path:
+        return self.folder / "machine.json"
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether the key of another machine's agent was set aside here."""
+        return self.key.with_name(self.key.name + ".copied").exists()
+
     def author(self) -> Author:
         """What this agent's headers say of it. Its name is "" until it is enrolled with the key it has."""
+        self.finish_exchange()
         key = self.signing_key()
         try:
             enrolment = self.read_enrolment()

@@ -34,6 +34,14 @@ class VerifyKey:
             raise ValueError("an Ed25519 public key has 32 bytes")
         return cls(raw)
 
+    @classmethod
+    def from_pem(cls, pem: bytes) -> "VerifyKey":
+        """Raises ValueError."""
+        public = serialization.load_pem_public_key(pem)
+        if not isinstance(public, Ed25519PublicKey):
+            raise ValueError("not an Ed25519 key")
+        return cls(public.public_bytes_raw())
+
     def verifies(self, signature: bytes, message: bytes) -> bool:
         try:
             Ed25519PublicKey.from_public_bytes(self.raw).verify(signature, message)

@@ -13,21 +13,33 @@ from jinbao_config.services import SpoolLimits
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 200  # bodies dropped in one transaction: a few hundred kilobytes of the write-ahead log
-_OLDEST = (
-    "SELECT id, samples FROM body JOIN batch USING (id) WHERE batch.acked = ? AND batch.last_ms < ? ORDER BY body.id LIMIT ?"
-)
-_NEVER_MS = 2**62
+_OLDEST = "SELECT id, samples FROM body JOIN batch USING (id) WHERE batch.acked = ? AND body.id <= ? ORDER BY body.id LIMIT ?"
+_SYNCED = "last_ms < ? AND json_extract(CAST(substr(head, instr(head, x'0a') + 1) AS TEXT), '$.clock.sync') = 1"
+_LAST_OLD = f"SELECT max(body.id) FROM body JOIN batch USING (id) WHERE {_SYNCED}"
+_LAST_OLD_HEADER = f"SELECT max(id) FROM batch WHERE {_SYNCED}"
+_HEADERS = 4  # headers of acknowledged batches stay so many times as long as bodies: a year
+_ALL = 2**62
 _SPARE_PAGES = 1024  # with these free inside it, a file that takes nothing has met a full disk, not its own limit
 
 
 def forget_old(spool: Spool, keep_ms: int, now_ms: int, *, clock_trusted: bool) -> None:
     """Drops the bodies of batches older than `keep_ms`.
 
-    A clock nobody disciplines must not declare waiting samples too old: it could be years off.
+    A clock nobody disciplines must not declare waiting samples too old: it could be years off. Nor do batches of a boot in
+    1970 say themselves how old they are: they go with the next batch after them whose clock was right.
     """
+    old = _last(spool, _LAST_OLD, now_ms - keep_ms)
     for acked in (True, False) if clock_trusted else (True,):
-        while _drop(spool, acked=acked, before_ms=now_ms - keep_ms):
+        while _drop(spool, acked=acked, through=old):
             pass
+    very_old = _last(spool, _LAST_OLD_HEADER, now_ms - _HEADERS * keep_ms)
+    while _drop_headers(spool, through=very_old):
+        pass
+
+
+def _last(spool: Spool, query: str, before_ms: int) -> int:
+    """The place of the last batch that is so old; 0 for none."""
+    return int(spool.db.execute(query, (before_ms,)).fetchone()[0] or 0)
 
 
 def keep_within(spool: Spool, limits: SpoolLimits, free: int) -> None:
@@ -48,20 +60,23 @@ def keep_within(spool: Spool, limits: SpoolLimits, free: int) -> None:
 
 
 def make_room(spool: Spool) -> bool:
-    """The file is full: drops the oldest bodies, acknowledged ones before waiting ones. False if that is no help."""
+    """The file is full: drops the oldest bodies, acknowledged ones before waiting ones, then headers.
+
+    False if that is no help.
+    """
     if _pragma(spool, "freelist_count") >= _SPARE_PAGES:
         return False
-    return bool(_drop(spool, acked=True) or _drop(spool, acked=False))
+    return bool(_drop(spool, acked=True) or _drop(spool, acked=False) or _drop_headers(spool, through=_ALL))
 
 
 def is_full(problem: sqlite3.Error) -> bool:
     return getattr(problem, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL
 
 
-def _drop(spool: Spool, *, acked: bool, before_ms: int = _NEVER_MS) -> int:
-    """The oldest bodies of one kind; how many. Samples the centre never had are counted and told."""
+def _drop(spool: Spool, *, acked: bool, through: int = _ALL) -> int:
+    """The oldest bodies of one kind, up to a place in the spool; how many. What the centre never had is counted and told."""
     with spool.transaction():
-        rows = spool.db.execute(_OLDEST, (int(acked), before_ms, _AT_ONCE)).fetchall()
+        rows = spool.db.execute(_OLDEST, (int(acked), through, _AT_ONCE)).fetchall()
         spool.db.executemany("DELETE FROM body WHERE id = ?", [(place,) for place, _ in rows])
         samples = sum(count for _, count in rows)
         if samples and not acked:
@@ -69,6 +84,16 @@ def _drop(spool: Spool, *, acked: bool, before_ms: int = _NEVER_MS) -> int:
     if samples and not acked:
         log.error("samples dropped that the centre never had batches=%d samples=%d", len(rows), samples)
     return len(rows)
+
+
+def _drop_headers(spool: Spool, *, through: int) -> int:
+    """The oldest acknowledged headers whose bodies are gone, but never the newest batch; how many."""
+    with spool.transaction():
+        return spool.db.execute(
+            "DELETE FROM batch WHERE id IN (SELECT id FROM batch WHERE acked = 1 AND id <= ?"
+            " AND id < (SELECT max(id) FROM batch) AND id NOT IN (SELECT id FROM body) ORDER BY id LIMIT ?)",
+            (through, _AT_ONCE),
+        ).rowcount
 
 
 def _pragma(spool: Spool, text: str) -> int:

@@ -6,12 +6,13 @@ import os
 import shutil
 import socket
 import sqlite3
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-from jinbao_agent.clock import Clock, StepWatch, SystemClock, clock_quality
+from jinbao_agent.clock import Clock, SleepWatch, StepWatch, SystemClock, clock_quality
 from jinbao_agent.events import Voice
 from jinbao_agent.heartbeat import Beat, Heart, read_beat
 from jinbao_agent.https import in_thread
@@ -24,17 +25,23 @@ from jinbao_agent.peers import Keyring, Refresh, read_peers
 from jinbao_agent.probes import Peering, Prober
 from jinbao_agent.probes.counts import Counts
 from jinbao_agent.probes.peer import links_of
-from jinbao_agent.recorder import Recorder
+from jinbao_agent.recorder import HELD, Recorder
 from jinbao_agent.reflector import Reflector
 from jinbao_agent.retention import forget_old, keep_within
+from jinbao_agent.sample import Sample
 from jinbao_agent.schedule import Schedule
+from jinbao_agent.steering import Steering
 from jinbao_agent.supervisor import Supervisor
-from jinbao_agent.upload import Uploader
+from jinbao_agent.upload import Ack, Uploader
 from jinbao_config.services import AgentConfig
 
 log = logging.getLogger(__name__)
 
+RENEWED = "config"
+"""The reason of a life that ends for another configuration. It records no `stop`: to judgement that is the end of a boot
+(R4.3), and a power cut later in the same boot would no longer pass for one."""
 _SLOWEST_BEAT_MS = 10_000
+_HELD_MS = 10 * 60_000  # so long a county's agent, too, remembers what no disk takes
 _GRACE_S = 1.0  # for answers still on their way when the agent is asked to stop
 _KEEP_ROOM, _FORGET, _REFRESH = timedelta(minutes=1), timedelta(hours=1), timedelta(hours=1)
 
@@ -45,20 +52,24 @@ class Machine:
 
     boot_file: Path = BOOT_FILE
     clock: Clock = SystemClock()
+    root: Path = Path("/")  # where /etc/machine-id and /sys are
 
 
 class Agent:
     """Probes, records and sends until `stop` is set. Needs no collector and no enrolment to begin."""
 
-    def __init__(self, config: AgentConfig, rungs: tuple[Rung, ...], home: Home, machine: Machine) -> None:
-        """Reads what the last life left behind. Raises OSError."""
-        self._config, self._home, self._clock = config, home, machine.clock
+    def __init__(
+        self, config: AgentConfig, rungs: tuple[Rung, ...], home: Home, machine: Machine, steering: Steering | None = None
+    ) -> None:
+        """Reads what the last life left behind. `steering` where the centre may configure this agent. Raises OSError."""
+        self._config, self._home, self._clock, self._steering = config, home, machine.clock, steering
         self._begun_us = self._clock.boottime_us()
         self._boot = read_boot(machine.boot_file)
         self._voice = Voice(voice_of(config), config.vantage, self._boot)
         self._last = read_beat(home.heartbeat)
         self._beat_ms = min(_SLOWEST_BEAT_MS, *(rung.interval_ms for rung in rungs))
-        author = home.author()
+        home.know_machine(machine.root)
+        author = replace(home.author(), config=steering.report() if steering else None)
         self._recorder = Recorder(
             home.spool,
             self._last.head if self._last else None,
@@ -66,6 +77,7 @@ class Agent:
             self._clock,
             boot=self._boot,
             batch_ms=config.batch,
+            held=max(HELD, sum(_HELD_MS // rung.interval_ms for rung in rungs)),
         )
         self._rungs = rungs
         self._schedule = Schedule(rungs, self._boot, author.install, self._clock.boottime_us())
@@ -78,7 +90,8 @@ class Agent:
     async def run(self, stop: asyncio.Event, reason: Callable[[], str]) -> None:
         """`reason` says what asked for the stop; asked only once it did."""
         spare_collector()
-        begins = self._voice.begins(self._last, self._clock, VERSION)
+        plan = self._steering.plan.version if self._steering else 0
+        begins = self._voice.begins(self._last, self._clock, VERSION, plan)
         for event in begins:
             log.info("event=%s boot=%s %s", event.event, event.boot, event.detail)
         self._recorder.put([], begins)
@@ -88,7 +101,7 @@ class Agent:
                 self._schedule,
                 prober,
                 self._clock,
-                self._recorder.put,
+                self._record,
                 vantage=self._config.vantage,
                 boot=self._boot,
                 wait_s=self._config.wait / 1000,
@@ -100,14 +113,16 @@ class Agent:
                 self._supervisor.keep("paths", onlooker.run)
             notify("READY=1")
             await stop.wait()
-            notify("STOPPING=1")
             await self._supervisor.stop()
             uploader.close()
             await ticker.finish(_GRACE_S)
-        self._recorder.put([], [self._voice.ends(self._clock, reason())])
+        if reason() != RENEWED:
+            self._recorder.put([], [self._voice.ends(self._clock, reason())])
         await self._recorder.close()
         await self._or_tell("heartbeat", in_thread(lambda: self._beat(stopped=True)))
         self._heart.close()
+        if self._steering is not None:
+            self._steering.ended()
         log.info("event=stop boot=%s reason=%s", self._boot, reason())
 
     def _onlooker(self, prober: Prober) -> Onlooker:
@@ -137,10 +152,38 @@ class Agent:
         if self._config.mains is not None:
             sense = MainsSense(self._config.mains, self._voice, self._clock, self._recorder, self._begun_us)
             self._supervisor.repeat("mains", sense.poll, timedelta(milliseconds=self._config.mains.every))
-        self._start_peers(uploader)
+        self._start_peers()
+        self._start_steering()
+        uploader.told = self._told
         self._recorder.turned = lambda: None if uploader.is_deferred else self._supervisor.hurry("upload")
 
-    def _start_peers(self, uploader: Uploader) -> None:
+    def _record(self, samples: Sequence[Sample]) -> None:
+        if self._steering is not None:
+            self._steering.saw(samples)
+        self._recorder.put(samples)
+
+    def _start_steering(self) -> None:
+        """Where the centre may configure this agent."""
+        steering = self._steering
+        if steering is not None:
+            self._supervisor.repeat("config", steering.refresh, _REFRESH)
+            self._supervisor.repeat("trial", steering.judge, _KEEP_ROOM)
+            steering.facts = self._report
+
+    def _report(self, facts: Mapping[str, Any]) -> None:
+        self._recorder.author = replace(self._recorder.author, config=facts)
+
+    def _told(self, ack: Ack) -> None:
+        """What an acknowledgement says beside what it acknowledges."""
+        if ack.peers not in ("", self._keyring.digest):
+            self._supervisor.hurry("peers")
+        steering = self._steering
+        if steering is not None:
+            steering.acknowledged()
+            if steering.wants(ack.config):
+                self._supervisor.hurry("config")
+
+    def _start_peers(self) -> None:
         """Where this agent reflects, or asks a reflector."""
         config = self._config
         if config.peer is not None:
@@ -148,7 +191,6 @@ class Agent:
         if config.peer is not None or self._peering.links:
             refresh = Refresh(self._home, self._keyring, self._clock, config.collector.url)
             self._supervisor.repeat("peers", refresh.run, _REFRESH)
-            uploader.told_peers = lambda digest: None if digest == self._keyring.digest else self._supervisor.hurry("peers")
 
     def _counted(self, link: str, counts: Counts) -> None:
         event = self._voice.peer_counts(link, counts, self._clock)
@@ -157,6 +199,7 @@ class Agent:
 
     async def _live(self) -> None:
         """Beats, on the loop's own clock. The first beat waits until the last life's end is on disk: it would erase it."""
+        watch = SleepWatch(self._clock)
         while not await self._recorder.flush():
             notify("WATCHDOG=1")  # it measures, and remembers: a disk that takes nothing is no reason to be killed
             await asyncio.sleep(self._beat_ms / 1000)
@@ -164,6 +207,10 @@ class Agent:
             await self._or_tell("heartbeat", in_thread(lambda: self._beat(stopped=False)))
             notify("WATCHDOG=1")
             await asyncio.sleep(self._beat_ms / 1000)
+            if slept_us := watch.slept_us():
+                event = self._voice.slept(slept_us, self._clock)
+                log.warning("event=suspend boot=%s %s", self._boot, event.detail)
+                self._recorder.put([], [event])
 
     async def _or_tell(self, part: str, work: Awaitable[object]) -> None:
         """Work that the disk may refuse: told once, and again only after it went well in between."""

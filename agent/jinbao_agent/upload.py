@@ -33,27 +33,34 @@ _ENDS_CHAIN = ("fork", "retired_chain")
 @dataclass(frozen=True, slots=True)
 class Ack:
     """What the centre has of a chain: everything through `head`; `manifest` is its latest daily manifest's hash, `peers` names
-    the secrets it has for us, "" where it does not say."""
+    the secrets it has for us, "" where it does not say; `config` is the version of our configuration there, 0 for none."""
 
     head: Head
     manifest: str
     verdicts: dict[str, list[str]]
     peers: str = ""
+    config: int = 0
 
 
-def read_ack(body: bytes, enrolment: Enrolment, chain: str) -> Ack:
+def read_ack(body: bytes, enrolment: Enrolment, chain: str, agent: str) -> Ack:
     """Raises WireError unless the centre signed this for this agent and this chain."""
     signed = Signed.from_lines(body)
     if signed.tag != ACK_TAG or not signed.verified_by(enrolment.collector):
         raise WireError("not an acknowledgement signed by the centre's key")
     fields = signed.fields()
-    if (fields.get("agent"), fields.get("chain")) != (enrolment.agent, chain):
+    if (fields.get("agent"), fields.get("chain")) != (agent, chain):
         raise WireError("an acknowledgement of another agent or chain")
     number, hash, manifest, verdicts = (fields.get(name) for name in ("number", "hash", "manifest", "verdicts"))
     if not (isinstance(number, int) and isinstance(hash, str) and isinstance(manifest, str) and isinstance(verdicts, dict)):
         raise WireError("an acknowledgement lacks number, hash, manifest or verdicts")
-    peers = fields.get("peers")
-    return Ack(Head(chain, number, hash), manifest, verdicts, peers if isinstance(peers, str) else "")
+    peers, config = fields.get("peers"), fields.get("config")
+    return Ack(
+        Head(chain, number, hash),
+        manifest,
+        verdicts,
+        peers if isinstance(peers, str) else "",
+        config if type(config) is int else 0,
+    )
 
 
 class Uploader:
@@ -71,7 +78,7 @@ class Uploader:
         chance: Callable[[], float] = random.random,
     ) -> None:
         """`url` overrides the enrolment's; `rate` in bytes a second; `chance` in [0, 1) spreads the retries of many agents."""
-        self.told_peers: Callable[[str], None] = lambda digest: None  # called with each acknowledgement's `peers`
+        self.told: Callable[[Ack], None] = lambda ack: None  # called with each acknowledgement
         self._home, self._recorder, self._clock = home, recorder, clock
         self._url, self._every_s, self._chance = url, every_s, chance
         self._pace, self._most_bytes = Pace(rate), min(MOST_BYTES, rate * _LONGEST_BODY_S)
@@ -136,7 +143,9 @@ class Uploader:
             answer = await in_thread(lambda: https.post("/v1/batches", body, pace=self._pace))
             if answer.status not in (200, 409):
                 return self._refused(answer, waiting)
-            ack = read_ack(answer.body, enrolment, waiting[0].chain)
+            # What was signed under an earlier enrolment is acknowledged to the name it bears.
+            agent = str(waiting[0].batch.signed.fields()["agent"]) or enrolment.agent
+            ack = read_ack(answer.body, enrolment, waiting[0].chain, agent)
         except (Unreachable, WireError) as problem:
             self._most = max(1, len(waiting) // 2)  # perhaps it is too much for the line
             return self._defer(str(problem), None)
@@ -145,8 +154,7 @@ class Uploader:
         return True
 
     async def _take(self, ack: Ack, waiting: Sequence[Waiting]) -> None:
-        if ack.peers:
-            self.told_peers(ack.peers)
+        self.told(ack)
         for number, words in ack.verdicts.items():
             log.warning("the centre keeps a batch with verdicts chain=%s number=%s: %s", ack.head.chain, number, words)
         try:
@@ -186,6 +194,10 @@ class Uploader:
         why = f"{answer.status} {answer.body[:200].decode(errors='replace').strip()}"
         if answer.status == 408:
             self._most = max(1, len(waiting) // 2)
+        if answer.status == 401 and waiting[0].batch.signed.fields()["key"] != self._recorder.author.key.public.fingerprint:
+            log.error("nobody vouches for batches of an earlier key, they stay here chain=%s: %s", waiting[0].chain, why)
+            self._after = waiting[-1].id
+            return True
         if answer.status not in (400, 413):
             if answer.status == 401:
                 self.close()  # perhaps somebody is enrolling it anew

@@ -1,5 +1,6 @@
 """How a key gets onto the roster: an invitation by the centre, answered once by an agent that knows its secret."""
 
+import base64
 import hmac
 import re
 import secrets
@@ -10,12 +11,12 @@ from typing import Any
 from jinbao_agent.keys import VerifyKey
 from jinbao_agent.wire import Signed, WireError, sha256
 from jinbao_collector import CollectorError
-from jinbao_collector.agents import Roster, read_roster
+from jinbao_collector.agents import Member, Roster, read_roster
 from jinbao_collector.authority import Authority
 from jinbao_collector.ledger import ENROLMENT, INVITATION, REVOCATION, Ledger, LedgerError, Row
 from jinbao_config import units
 
-ENROL_TAG, ENROLLED_TAG = "jinbao-enrol/1", "jinbao-enrolled/1"
+ENROL_TAG, ENROLLED_TAG, ROTATE_TAG = "jinbao-enrol/1", "jinbao-enrolled/1", "jinbao-rotate/1"
 VALID_MS = units.DAY_MS
 _AGENT = re.compile(r"[\w.-]{1,64}")
 
@@ -74,11 +75,61 @@ class Enrolment:
                 raise EnrolmentError(401, "this key is enrolled already; a new enrolment needs a new key")
             return self._answer(self._ledger.append(ENROLMENT, _facts(invitation, public, fields), now_ms), now_ms)
 
-    def revoke(self, agent: str, position: int, now_ms: int) -> list[str]:
-        """Revokes the agent's keys after this journal position; their fingerprints. Raises LedgerError if there are none."""
+    def rotate(self, document: bytes, now_ms: int) -> Signed:
+        """A `jinbao-rotate/1` document, signed by an enrolled key for a new one -> the `jinbao-enrolled/1` answer, after the
+        ledger has it. Raises EnrolmentError.
+
+        The old key stays good for what it signed; `revoke --former` ends it. Each key is replaced once.
+        """
+        old, new = self._read_rotation(document)
+        with self._one_at_a_time:
+            known = self._ledger.rows(ENROLMENT)
+            done = next((row for row in known if row.facts.get("replaces") == old.key.fingerprint), None)
+            if done is not None and done.facts["public"] == new.text:
+                return self._answer(done, now_ms)
+            if done is not None:
+                raise EnrolmentError(401, "this key was replaced already, by another; if that was not you, revoke the agent")
+            if any(row.facts["public"] == new.text for row in known):
+                raise EnrolmentError(401, "this key is enrolled already; a rotation needs a new key")
+            facts = {
+                "agent": old.agent,
+                "vantage": old.vantage,
+                "links": list(old.links),
+                "nonce": "",
+                "public": new.text,
+                "install": old.install,
+                "predecessor": None,
+                "replaces": old.key.fingerprint,
+            }
+            return self._answer(self._ledger.append(ENROLMENT, facts, now_ms), now_ms)
+
+    def _read_rotation(self, document: bytes) -> tuple[Member, VerifyKey]:
+        try:
+            signed = Signed.from_lines(document)
+            fields = signed.fields()
+            new = VerifyKey.from_text(fields["public"])
+            proof = base64.b64decode(fields["proof"], validate=True)
+        except (WireError, ValueError, KeyError, TypeError) as problem:
+            raise EnrolmentError(400, f"not a rotation: {problem}") from None
+        if signed.tag != ROTATE_TAG:
+            raise EnrolmentError(400, f"expected {ROTATE_TAG}, got {signed.tag}")
+        key = fields.get("key")
+        old = self.roster().members.get(key) if isinstance(key, str) else None
+        if old is None or not signed.verified_by(old.key):
+            raise EnrolmentError(401, "not signed by an enrolled key")
+        if old.revoked_after is not None:
+            raise EnrolmentError(401, "this key is revoked; ask for a code")
+        if not new.verifies(proof, f"{ROTATE_TAG}\n{old.agent}\n{old.key.fingerprint}\n".encode()):
+            raise EnrolmentError(401, "the new key does not say that it wants this place")
+        return old, new
+
+    def revoke(self, agent: str, position: int, now_ms: int, *, former: bool = False) -> list[str]:
+        """Revokes the agent's keys after this journal position, with `former` all but the newest; their fingerprints. Raises
+        LedgerError if there are none."""
         good = [member for member in self.roster().of_agent(agent) if member.revoked_after is None]
+        good = good[:-1] if former else good  # in the order of enrolment
         if not good:
-            raise LedgerError(f"{agent!r}: has no key that could be revoked")
+            raise LedgerError(f"{agent!r}: has no {'former ' if former else ''}key that could be revoked")
         for member in good:
             facts = {"agent": agent, "key": member.key.fingerprint, "position": position}
             self._ledger.append(REVOCATION, facts, now_ms)

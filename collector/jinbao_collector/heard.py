@@ -12,7 +12,11 @@ from jinbao_collector.volume import Volume, month_files
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """An agent's latest batch: when it arrived, and what its head says of the agent."""
+    """An agent's latest batch: when it arrived, and what its head says of the agent.
+
+    `config` is the version of the centre's configuration that it lives under, 0 for its own files, None where it takes none;
+    `refused` the newer one that it refused, and `why`.
+    """
 
     arrived_ms: int
     newest_ms: int | None
@@ -20,6 +24,9 @@ class Heard:
     waiting: int | None
     synchronised: bool | None
     maxerror_us: int | None
+    config: int | None = None
+    refused: int | None = None
+    why: str = ""
 
     def facts(self, now_ms: int) -> dict[str, Any]:
         return {
@@ -30,12 +37,17 @@ class Heard:
             "waiting": self.waiting,
             "synchronised": self.synchronised,
             "maxerror_us": self.maxerror_us,
+            "config": self.config,
+            "config_refused": self.refused,
+            "config_why": self.why,
         }
 
     @classmethod
     def of(cls, arrived_ms: int, fields: Mapping[str, Any]) -> "Heard":
         slots, clock = read_slots(fields), fields.get("clock")
         clock = clock if isinstance(clock, dict) else {}
+        config = fields.get("config")
+        config = config if isinstance(config, dict) else {}
         return cls(
             arrived_ms,
             slots[1] if slots else None,
@@ -43,6 +55,9 @@ class Heard:
             _integer(fields.get("waiting")),
             bool(clock["sync"]) if _integer(clock.get("sync")) is not None else None,
             _integer(clock.get("maxerror_us")),
+            _integer(config.get("version")),
+            _integer(config.get("refused")),
+            str(config.get("why", "")),
         )
 
 
@@ -54,7 +69,8 @@ def last_heard(directory: Path) -> dict[str, Heard]:
         try:
             for (agent, *_), sender in volume.senders.items():
                 row = volume.db.execute(
-                    "SELECT arrived_ms, head FROM batch WHERE position = (SELECT max(position) FROM batch WHERE sender = ?)",
+                    f"SELECT arrived_ms, {volume.head} FROM batch"
+                    " WHERE position = (SELECT max(position) FROM batch WHERE sender = ?)",
                     (sender,),
                 ).fetchone()
                 if agent and row and (agent not in found or row[0] >= found[agent].arrived_ms):

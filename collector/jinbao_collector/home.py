@@ -27,13 +27,56 @@ class Home:
     def manifests(self) -> Path:
         return self.root / "manifests"
 
+    def token(self, day: str) -> Path:
+        """The time stamp over a day's manifest, where there is one."""
+        return self.root / "tokens" / f"{day}.tsr"
+
+    @property
+    def issued(self) -> Path:
+        """A folder for each issued report."""
+        return self.root / "issued"
+
+    @property
+    def plain(self) -> tuple[Path, ...]:
+        """Folders of files that are written once and never changed."""
+        return self.documents, self.manifests, self.root / "tokens", self.issued
+
     @property
     def keys(self) -> Path:
         return self.root / "keys"
 
     @property
+    def quarantine(self) -> Path:
+        """Damaged files, as they were found."""
+        return self.root / "quarantine"
+
+    @property
     def refused(self) -> Path:
         return self.root / "refused.ring"
+
+    @property
+    def store(self) -> Path:
+        """Sealed segments, derived from the journal."""
+        return self.root / "store.db"
+
+    @property
+    def unsigned(self) -> Path:
+        """What came in through the door for Telegraf."""
+        return self.root / "unsigned.db"
+
+    @property
+    def sealing(self) -> Path:
+        """Held by whoever seals, while it does."""
+        return self.root / "sealing.lock"
+
+    def replica(self, name: str) -> Path:
+        """How far the copy to one server is, and what it would not take."""
+        return self.root / "replicas" / f"{name}.db"
+
+    @property
+    def keeping(self) -> Path:
+        """Held by whoever copies, packs, removes or repairs months, while it does."""
+        return self.root / "keeping.lock"
 
     @property
     def lock(self) -> Path:

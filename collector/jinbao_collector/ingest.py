@@ -16,7 +16,7 @@ from jinbao_collector.admission import RateLimit, RefusedRing
 from jinbao_collector.agents import Member, Roster
 from jinbao_collector.arrival import Arrival, examine
 from jinbao_collector.heard import Heard
-from jinbao_collector.journal import Journal, JournalError
+from jinbao_collector.journal import Journal, JournalError, JournalFull
 from jinbao_collector.ledger import LedgerError
 from jinbao_collector.metrics import Metrics
 from jinbao_collector.placing import Receipt
@@ -77,10 +77,11 @@ class Intake:
         heard: Mapping[str, Heard],
         now_ms: Callable[[], int],
         peers: Callable[[str], str] = lambda key: "",
+        config: Callable[[str], int] = lambda agent: 0,
     ) -> None:
         """`manifest` gives the hash of the latest daily manifest, "" if there is none yet; `heard` is what was heard before;
-        `peers` names the secrets of peers that a key may know now."""
-        self._peers = peers
+        `peers` names the secrets of peers that a key may know now, `config` an agent's newest configuration."""
+        self._peers, self._config = peers, config
         self._journal, self._roster, self._key, self._bounds = journal, roster, key, bounds
         self._ring, self._metrics, self._manifest, self._now_ms = ring, metrics, manifest, now_ms
         self._by_address, self._by_key = RateLimit(bounds.per_minute), RateLimit(bounds.per_minute)
@@ -162,6 +163,8 @@ class Intake:
             return []
         try:
             return [*self._journal.append(requests)]
+        except JournalFull as problem:
+            return [Refused(507, "disk_full", str(problem), _RETRY_S)] * len(requests)
         except JournalError as problem:
             return [Refused(503, "unavailable", str(problem), _RETRY_S)] * len(requests)
 
@@ -217,6 +220,13 @@ class Intake:
             raise Refused(401, "bad_signature", f"the signature is not of key {key}")
         return fields, member
 
+    def _config_of(self, agent: str) -> int:
+        try:
+            return self._config(agent)
+        except LedgerError as problem:
+            log.error("which configuration there is cannot be told: %s", problem)
+            return 0
+
     def _acknowledge(self, arrivals: list[Arrival], receipt: Receipt) -> Answer:
         first = arrivals[0]
         fields = {
@@ -226,6 +236,7 @@ class Intake:
             "hash": receipt.head.hash,
             "manifest": self._manifest(),
             "peers": self._peers(first.key),
+            "config": self._config_of(first.agent),
             "at": self._now_ms(),
             "verdicts": {str(number): list(found) for number, found in receipt.verdicts.items()},
         }

@@ -8,11 +8,11 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jinbao_agent.wire import GENESIS, canonical, sha256
 from jinbao_collector import CollectorError
@@ -20,7 +20,9 @@ from jinbao_collector.entry import Entry
 
 ENTRY, APPROVAL = "entry", "approval"
 INVITATION, ENROLMENT, REVOCATION = "invitation", "enrolment", "revocation"
-DECLARED = "declared"
+DECLARED, CONFIGURATION = "declared", "configuration"
+REMOVAL, RESTORED, REPAIRED = "removal", "restored", "repaired"
+ISSUED, DEMONSTRATION = "issued", "demonstration"
 
 _SCHEMA = """
 CREATE TABLE ledger (
@@ -65,6 +67,17 @@ class Row:
     hash: str
 
 
+class LedgerText(NamedTuple):
+    """A row as it is stored: `facts` is the text that is hashed."""
+
+    position: int
+    entered_ms: int
+    kind: str
+    facts: str
+    prev: str
+    hash: str
+
+
 def row_hash(position: int, entered_ms: int, kind: str, facts: str, prev: str) -> str:
     """`facts` as stored. The first line keeps a ledger row from ever passing for another signed or hashed thing."""
     return sha256(f"jinbao-ledger/1\n{position}\n{entered_ms}\n{kind}\n{facts}\n{prev}\n".encode())
@@ -99,6 +112,14 @@ class Ledger:
         db.close()
         return cls(file)
 
+    @classmethod
+    def restore(cls, file: Path, rows: Iterable[LedgerText]) -> "Ledger":
+        """One with these rows as they were stored elsewhere. Raises LedgerError if there is one already."""
+        made = cls.create(file)
+        with made._transaction():
+            made._db.executemany("INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?)", rows)
+        return made
+
     def close(self) -> None:
         self._db.close()
 
@@ -116,12 +137,16 @@ class Ledger:
         rows = self._select("SELECT position, hash FROM ledger ORDER BY position DESC LIMIT 1")
         return (int(rows[0][0]), str(rows[0][1])) if rows else (0, GENESIS)
 
+    def texts(self) -> tuple[LedgerText, ...]:
+        """All rows in order, as they are stored."""
+        found = self._select("SELECT position, entered_ms, kind, facts, prev, hash FROM ledger ORDER BY position")
+        return tuple(LedgerText(*row) for row in found)
+
     def rows(self, *kinds: str) -> tuple[Row, ...]:
         """All rows in order, or those of these kinds."""
-        found = self._select("SELECT position, entered_ms, kind, facts, prev, hash FROM ledger ORDER BY position")
         return tuple(
             Row(position, entered, kind, json.loads(facts), prev, hashed)
-            for position, entered, kind, facts, prev, hashed in found
+            for position, entered, kind, facts, prev, hashed in self.texts()
             if not kinds or kind in kinds
         )
 
@@ -133,9 +158,7 @@ class Ledger:
     def verify(self) -> None:
         """Raises LedgerBroken naming the first row that is not as it was entered."""
         before, expected = GENESIS, 1
-        for position, entered, kind, facts, prev, hashed in self._select(
-            "SELECT position, entered_ms, kind, facts, prev, hash FROM ledger ORDER BY position"
-        ):
+        for position, entered, kind, facts, prev, hashed in self.texts():
             if position != expected:
                 raise LedgerBroken(f"{self.file}: row {expected} is missing")
             if prev != before or hashed != row_hash(position, entered, kind, facts, prev):

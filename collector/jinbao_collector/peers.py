@@ -9,11 +9,10 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from jinbao_agent.wire import Signed, WireError, canonical, sha256
-from jinbao_collector import CollectorError
+from jinbao_agent.wire import Signed, canonical, sha256
 from jinbao_collector.agents import Member, Roster
+from jinbao_collector.asking import read_asker
 from jinbao_collector.authority import Authority
 from jinbao_collector.ledger import LedgerError
 from jinbao_config.links import ALL_LINKS
@@ -24,14 +23,6 @@ ASK_TAG, PEERS_TAG = "jinbao-askpeers/1", "jinbao-peers/1"
 SETTLED_MS = 5 * 60_000
 """After so long a secret is used although not everybody came for it: who is in reach comes within an upload or two."""
 _MOST = 4  # secrets of one link: its agent was enrolled again, and the keys before were not revoked
-
-
-class PeersRefused(CollectorError):
-    """No secrets for this one. `status` is the HTTP answer: 400 malformed, 401 not authentic."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +43,8 @@ class Peers:
         self._known: tuple[Roster, Mapping[str, Ends]] = Roster({}), {}
 
     def answer(self, document: bytes) -> Signed:
-        """A `jinbao-askpeers/1` document -> the `jinbao-peers/1` answer. Raises PeersRefused, or LedgerError."""
-        member, fields = self._asker(document)
+        """A `jinbao-askpeers/1` document -> the `jinbao-peers/1` answer. Raises AskRefused, or LedgerError."""
+        member, fields = read_asker(document, ASK_TAG, self._roster())
         with self._lock:
             self._fetched[member.key.fingerprint] = self._now_ms()
         told = self._told(member)
@@ -78,21 +69,6 @@ class Peers:
             log.error("which secrets of peers there are cannot be told: %s", problem)
             return ""
         return "" if member is None or member.revoked_after is not None else _digest(self._told(member))
-
-    def _asker(self, document: bytes) -> tuple[Member, dict[str, Any]]:
-        try:
-            signed = Signed.from_lines(document)
-            fields = signed.fields()
-        except WireError as problem:
-            raise PeersRefused(400, f"not a request for secrets: {problem}") from None
-        if signed.tag != ASK_TAG or not isinstance(fields.get("key"), str) or not isinstance(fields.get("nonce"), str):
-            raise PeersRefused(400, f"expected {ASK_TAG} with key and nonce")
-        member = self._roster().members.get(fields["key"])
-        if member is None or not signed.verified_by(member.key):
-            raise PeersRefused(401, "not signed by an enrolled key")
-        if member.revoked_after is not None:
-            raise PeersRefused(401, "this key is revoked")
-        return member, fields
 
     def _told(self, member: Member) -> dict[str, tuple[int | None, list[str]]]:
         """Link by link which secret to use, by its place, and the keys whose secrets they are."""

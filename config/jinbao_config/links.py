@@ -12,12 +12,14 @@ from jinbao_config import units
 from jinbao_config.shape import (
     ConfigError,
     Document,
+    Place,
     choice,
     flag,
     key,
     list_of,
     map_of,
     read_document,
+    read_table,
     table,
     tables,
     text,
@@ -148,9 +150,20 @@ class Links:
 def read_links(file: Path) -> Document[Links]:
     """Raises ConfigError naming file, key, value and what would be right."""
     document = read_document(Links, file)
-    for where, problem in _contradictions(document.value):
-        raise ConfigError(str(file), where, problem)
+    _refuse_contradictions(document.value, str(file))
     return document
+
+
+def links_of_data(data: Mapping[str, Any], where: str) -> Links:
+    """The same from a table already parsed; `where` names it in a ConfigError."""
+    links = read_table(Links, dict(data), Place(where, "", []))
+    _refuse_contradictions(links, where)
+    return links
+
+
+def _refuse_contradictions(links: Links, file: str) -> None:
+    for where, problem in _contradictions(links):
+        raise ConfigError(file, where, problem)
 
 
 def _contradictions(links: Links) -> Iterator[tuple[str, str]]:

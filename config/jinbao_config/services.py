@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jinbao_config import units
-from jinbao_config.shape import ConfigError, Document, choice, key, list_of, read_document, table, text, whole, words
+from jinbao_config.replicas import ReplicaConfig, contradictions
+from jinbao_config.shape import ConfigError, Document, choice, key, list_of, read_document, table, tables, text, whole, words
 
 duration = words(units.duration_ms, "10s")
 size = words(units.size_bytes, "2GB")
@@ -113,6 +114,7 @@ class AgentConfig:
     vantage: str = key(choice("township", "county"), doc="where this agent stands")
     link: str | None = key(text, None, doc="the division code of its link; townships only")
     links: str = key(text, "links.toml", doc="the links file, relative to this one")
+    allow: str = key(text, "allow.toml", doc="what the centre may order; without this file, nothing; relative to this one")
     data: str = key(text, "/var/lib/jinbao-agent", doc="where spool, key and heartbeat are kept, relative to this file")
     wait: int = key(duration, 4_000, doc="how long a probe's answer is waited for; the contract's W is applied later")
     batch: int = key(duration, 60_000, doc="a batch is closed after this long at the latest")
@@ -131,6 +133,20 @@ class Refusal:
     per_minute: int = key(whole(1), 600, doc="requests a minute from one key or address")
 
 
+def _http(value: object) -> str:
+    if isinstance(value, str) and value.startswith(("http://", "https://")) and len(value) > len("https://"):
+        return value
+    raise ValueError('expected an address such as "http://tsa.example.cn/tsr"')
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tsa:
+    url: str = key(words(_http, "http://tsa.example.cn/tsr"), doc="where the time-stamp authority answers (RFC 3161)")
+    ca: str | None = key(
+        text, None, doc="its certificates in PEM, relative to this file; absent: only its answer's form is checked"
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CollectorConfig:
     schema: str = key(choice("jinbao.collector/1"), doc="the format of this file")
@@ -142,7 +158,13 @@ class CollectorConfig:
     timezone: str = key(text, "Asia/Shanghai", doc="where a manifest's day begins")
     links: str = key(text, "links.toml", doc="the links file, relative to this one; its digest goes into the manifest")
     contracts: tuple[str, ...] = key(list_of(text), ("contract.toml",), doc="the contract files, likewise")
+    keep_months: int | None = key(
+        whole(24), None, doc="months whose samples are all older than this many months are removed; absent: none ever is"
+    )
+    calendar: str | None = key(text, None, doc="legal days of another edition than ours; its digest goes into the manifest")
+    tsa: Tsa | None = key(table(Tsa), None, doc="who time-stamps the daily manifests; absent: nobody")
     refuse: Refusal = key(table(Refusal), Refusal, doc="what is refused unread")
+    replica: tuple[ReplicaConfig, ...] = key(tables(ReplicaConfig, "name"), (), doc="servers that get a copy of every sample")
 
 
 def read_agent(file: Path) -> Document[AgentConfig]:
@@ -162,4 +184,7 @@ def _agent_contradictions(agent: AgentConfig) -> Iterator[tuple[str, str]]:
 
 def read_collector(file: Path) -> Document[CollectorConfig]:
     """Raises ConfigError naming file, key, value and what would be right."""
-    return read_document(CollectorConfig, file)
+    document = read_document(CollectorConfig, file)
+    for where, problem in contradictions(document.value.replica):
+        raise ConfigError(str(file), where, problem)
+    return document

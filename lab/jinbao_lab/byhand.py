@@ -9,8 +9,9 @@ from pathlib import Path
 from jinbao_lab import box, run
 from jinbao_lab.county import EVERYWHERE, County
 from jinbao_lab.equipment import equipment_for_all
-from jinbao_lab.faults import FAULTS, Need
+from jinbao_lab.faults import FAULTS
 from jinbao_lab.files import Desk
+from jinbao_lab.kind import Need
 from jinbao_lab.scenario import Scenario
 from jinbao_lab.scene import Stage
 from jinbao_lab.show import Show

@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from jinbao_config.shape import ConfigError
 from jinbao_lab.county import TOWNSHIPS, County
 from jinbao_lab.defects import Spoilt
-from jinbao_lab.faults import FAULTS, Need
+from jinbao_lab.faults import FAULTS
 from jinbao_lab.ideal import UP, Ideal, Piece, ideal
+from jinbao_lab.kind import Need
 from jinbao_lab.lives import START_US
 from jinbao_lab.nature import Now
 from jinbao_lab.observer import observer_of

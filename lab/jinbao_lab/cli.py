@@ -3,21 +3,28 @@
 import argparse
 import random
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from jinbao_config.shape import ConfigError
 from jinbao_lab import box, byhand, needs, replays, run
 from jinbao_lab.chance import Wish, as_toml, draw
-from jinbao_lab.faults import FAULTS, Need
+from jinbao_lab.faults import FAULTS
 from jinbao_lab.files import Desk
-from jinbao_lab.processes import Failed, program
+from jinbao_lab.kind import Need
+from jinbao_lab.processes import Failed, program, typed
 from jinbao_lab.replay import replay
 from jinbao_lab.scenario import Scenario, read_scenario
 from jinbao_lab.show import Show
+from jinbao_lab.year import Order, year
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 DONE, MISSED, WRONG_USE, NO_ENVIRONMENT = 0, 1, 2, 3
+MINUTES, IN_IT = 1.0, 4
+
+
+class Misused(Exception):
+    """Options that do not go together: which, and what would."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if box.inside():
             box.settle()
         return int(asked.act(asked, show))
-    except ConfigError as problem:
+    except (ConfigError, Misused) as problem:
         print(problem, file=sys.stderr)
         return WRONG_USE
     except (Failed, OSError, box.NoBox) as problem:
@@ -81,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     down = commands.add_parser("down", help="结束手动操作的县域网络 · end a county that is up")
     down.add_argument("--out", type=Path, default=Path("out/lab"))
     down.set_defaults(act=lambda asked, show: byhand.down(asked.out, show))
+    _add_year(commands)
     commands.add_parser("list", help="列出场景与故障 · scenarios and faults").set_defaults(act=_list)
     for command in commands.choices.values():
         # After the command too; SUPPRESS keeps what was said before it.
@@ -106,11 +114,19 @@ def _add_chance(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     again.set_defaults(act=_replay)
     for command in (drawn, again):
-        command.add_argument("--minutes", type=float, default=1.0, help="of a drawn scenario (1)")
-        command.add_argument("--townships", type=int, choices=range(1, 13), metavar="1-12", default=4, help="in it (4)")
+        command.add_argument("--minutes", type=float, help=f"of a drawn scenario ({MINUTES:.0f})")
+        command.add_argument("--townships", type=int, choices=range(1, 13), metavar="1-12", help=f"in it ({IN_IT})")
     score = commands.add_parser("score", help="对已有的运行重新打分 · score the folder of an earlier run again")
     score.add_argument("folder", type=Path)
     score.set_defaults(act=_score)
+
+
+def _add_year(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    whole = commands.add_parser("year", help="一年的演示数据 · a demonstration year of twelve links, with its ground truth")
+    whole.add_argument("--out", type=Path, default=Path("out/year"), help="a folder of its own (out/year)")
+    whole.add_argument("--year", type=int, default=2025, help="which (2025)")
+    whole.add_argument("--seed", type=int, default=1, help="of what goes wrong in it (1)")
+    whole.set_defaults(act=_year)
 
 
 def _seeds(text: str) -> range:
@@ -128,9 +144,16 @@ def _scenario(asked: argparse.Namespace) -> tuple[Path, Scenario]:
     return file, read_scenario(file).value
 
 
+def _wish(asked: argparse.Namespace, seed: int, lacking: Collection[Need] = ()) -> Wish:
+    minutes = MINUTES if asked.minutes is None else asked.minutes
+    return Wish(seed, minutes, asked.townships or IN_IT, lacking)
+
+
 def _run(asked: argparse.Namespace, show: Show) -> int:
     file, scenario = _scenario(asked)
     seed = None
+    if asked.seed is not None and not asked.torture:
+        raise Misused("run --seed: only --torture draws anything; add it, or leave --seed out")
     if asked.torture:
         seed = random.randrange(10**6) if asked.seed is None else asked.seed
     order = run.Order(scenario, file.resolve(), asked.out, asked.loopback, seed, asked.set_clock)
@@ -142,12 +165,14 @@ def _random(asked: argparse.Namespace, show: Show) -> int:
     seed = random.randrange(10**6) if asked.seed is None else asked.seed
     # What cannot be had here is not drawn; without packets everything can.
     why = {} if asked.replay else needs.lacking(set(Need), boxes=not asked.loopback, set_clock=asked.set_clock)
-    scenario = draw(Wish(seed, asked.minutes, asked.townships, why.keys()))
+    scenario = draw(_wish(asked, seed, why.keys()))
     file = asked.out.parent / f"random-{seed}.toml"
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(as_toml(scenario))
+    again = typed("jinbao-lab", "run", str(file))
     show.tell(
-        f"种子 {seed}，{len(scenario.fault)} 个故障，写在 {file}", f"seed {seed}: {len(scenario.fault)} faults, in {file}"
+        f"种子 {seed}，{len(scenario.fault)} 个故障，写在 {file}；再来一次：{again}",
+        f"seed {seed}: {len(scenario.fault)} faults, in {file}; again: {again}",
     )
     if asked.replay:
         return _replayed(scenario, range(seed, seed + 1), show)
@@ -157,8 +182,10 @@ def _random(asked: argparse.Namespace, show: Show) -> int:
 
 def _replay(asked: argparse.Namespace, show: Show) -> int:
     if asked.scenario is not None:
+        if asked.minutes is not None or asked.townships is not None:
+            raise Misused("replay --minutes, --townships: only of drawn scenarios; a named one says its own, so leave them out")
         return _replayed(_scenario(asked)[1], asked.seeds, show)
-    tally = replays.replay_many(asked.seeds, asked.minutes, asked.townships, show)
+    tally = replays.replay_many([_wish(asked, seed) for seed in asked.seeds], show)
     replays.tell(tally, show)
     return MISSED if tally.missed else DONE
 
@@ -179,6 +206,11 @@ def _score(asked: argparse.Namespace, show: Show) -> int:
     result = run.score_again(Desk(asked.folder.resolve()))
     show.score(result)
     return DONE if result.right else MISSED
+
+
+def _year(asked: argparse.Namespace, show: Show) -> int:
+    found = year(Order.of_year(asked.out, asked.year, asked.seed), show)
+    return MISSED if found.misses else DONE
 
 
 def _up(asked: argparse.Namespace, show: Show) -> int:

@@ -1,11 +1,21 @@
 """The found timeline of one link held against the ideal one, instant by instant, outside what the sampling leaves open.
 
-An outage's edge is found at the first sample after it: within T. A cause's edge inside an outage is decided by samples of
-both ends: a slice begins at a sample of the one end and looks for the other's within T/2, lasts T, and one that fits neither
-side of the edge goes to the longer neighbour; and an agent counts as silent 1.5 T after its last record, which it did not
-finish writing when it died. So that edge is known only within 2.5 T. No cause spreads across an exact instant (R4.2): what lies
-between one and an edge, where that is less than n T, may be given to the neighbour on its own side. Of one cause several rows
-may stand around an edge.
+What it leaves open, and no more:
+
+1. An outage's edge is found at the first sample after it: within T. Nothing is asked there (`Slack.edge`).
+2. A cause's edge inside an outage is decided by samples of both ends: a slice begins at a sample of the one end and looks for
+   the other's within T/2, lasts T, and one that fits neither side of the edge goes to the longer neighbour; and an agent counts
+   as silent 1.5 T after its last record, which it did not finish writing when it died. So that edge is known only within
+   2.5 T (`Slack.cause`); where what may be said only grows or shrinks at it, within T.
+3. A cause of less than n T and that gives way to its neighbour, so that either is right (`Slack.smoothed`).
+4. No cause spreads across an exact instant (R4.2). Between one and an edge less than that away, 2.5 T more on either side, may
+   stand: any cause that is right there (`_from_beside`); and within 2.5 T of the edge the row of a look with samples of both
+   sides of it, which elsewhere is smoothed away (`_across`). That row must follow from such a look, by the rule book.
+5. Of one cause any of its rows is right within 2.5 T of an edge (`_around`).
+6. Line and service are not probed at one instant: what is left of a service's outage at the line's edge (`_edges`).
+
+Time counted against the carrier while nothing of his was broken is a miss besides, wherever and however short, but for 4: there
+beside instants of the ledger, and for looks across an edge that lie within T of it, as the statement's own edge error does.
 """
 
 from collections.abc import Iterator, Sequence
@@ -58,28 +68,62 @@ def wrong(ideal: Ideal, told: "found.Found", slack: Slack) -> Iterator[Miss]:
     for scope, pieces in ideal.pieces.items():
         # Line and service are not probed at one instant: at the line's edges a little is left of the service's outage.
         fringes = list(_edges(ideal.pieces["link"], slack)) if scope == "service" else []
-        loose = list(_loose(pieces, ideal.exact, slack))
+        parts = told.told(scope)
         for since, until, may in certain(pieces, slack):
-            for begin, end, said in told.told(scope):
-                if said not in may and not (said == UP and UNTOLD in may):
-                    free = fringes
-                    if isinstance(said, Finding) and "down" in _states(may):
-                        beside = [span for span, right in loose if said in right]
-                        free = sorted((*fringes, *beside, *(_around(pieces, slack) if _is_same_cause(said, may) else ())))
+            for begin, end, said in parts:
+                if said not in may and not (said == UP and UNTOLD in may) and begin < until and since < end:
+                    free = sorted((*fringes, *_free(ideal, scope, said, may, slack)))
                     for first, last in left(max(since, begin), min(until, end), free):
                         where = "" if scope == "link" else "service: "
                         yield Miss(first, last, f"{where}{said} instead of {words(may)}")
 
 
-def _loose(pieces: Sequence[Piece], exact: Sequence[Span], slack: Slack) -> Iterator[tuple[Span, Said]]:
-    """Where a cause may be its neighbour's, since an exact instant keeps it from another: with what is right beside it."""
+def _free(ideal: Ideal, scope: str, said: Finding | str, may: Said, slack: Slack) -> Iterator[Span]:
+    """Where another cause may stand than the right ones: beside an exact instant, and of one cause any row beside an edge."""
+    if isinstance(said, Finding) and "down" in _states(may):
+        yield from _from_beside(ideal, scope, ideal.exact, said, slack)
+        yield from _across(ideal, scope, said, slack, slack.cause)
+        if _is_same_cause(said, may):
+            yield from _around(ideal.pieces[scope], slack)
+
+
+def _from_beside(ideal: Ideal, scope: str, exact: Sequence[Span], said: Finding, slack: Slack) -> Iterator[Span]:
+    """Where a neighbour's cause may stand, since an exact instant keeps it from what is right."""
+    for edge, near in _edges_near(ideal.pieces[scope], exact, slack):
+        for begin, end in near:
+            span = min(begin, edge) - slack.cause, max(end, edge) + slack.cause
+            if said in _right_in(ideal, scope, span):
+                yield span
+
+
+def _across(ideal: Ideal, scope: str, said: Finding, slack: Slack, reach_us: int) -> Iterator[Span]:
+    """Where this may stand as what a look says whose samples lie on both sides of an edge, since an exact instant keeps it from
+    its longer neighbour; anywhere else that is smoothed away. Only so far from the edge."""
+    for edge, _ in _edges_near(ideal.pieces[scope], ideal.exact, slack):
+        if said in ideal.mixed(scope, edge - slack.edge, edge + slack.edge):
+            yield edge - reach_us, edge + reach_us
+
+
+def _edges_near(pieces: Sequence[Piece], exact: Sequence[Span], slack: Slack) -> Iterator[tuple[int, list[Span]]]:
     for piece in pieces[1:]:
-        edge = piece.since_us
-        for begin, end in exact:
-            if begin - slack.smoothed < edge < end + slack.smoothed:
-                span = min(begin, edge) - slack.cause, max(end, edge) + slack.cause
-                beside = (one.may for one in pieces if one.since_us < span[1] and span[0] < one.until_us)
-                yield span, frozenset().union(*beside)
+        near = [one for one in exact if one[0] - slack.smoothed < piece.since_us < one[1] + slack.smoothed]
+        if near:
+            yield piece.since_us, near
+
+
+def _right_in(ideal: Ideal, scope: str, span: Span) -> Said:
+    """All that is right somewhere in it, and before and after it in the same outage, where that is not down between."""
+    beside = [span]
+    for outage in ideal.outages:
+        if outage.scope == scope and _touches_span(outage.certain, span):
+            beside += [one for one in outage.certain if one[1] <= span[0]][-1:]
+            beside += [one for one in outage.certain if one[0] >= span[1]][:1]
+    right = (one.may for one in ideal.pieces[scope] if _touches_span(beside, (one.since_us, one.until_us)))
+    return frozenset().union(*right)
+
+
+def _touches_span(spans: Sequence[Span], span: Span) -> bool:
+    return any(since < span[1] and span[0] < until for since, until in spans)
 
 
 def _around(pieces: Sequence[Piece], slack: Slack) -> Iterator[Span]:
@@ -112,8 +156,12 @@ def certain(pieces: Sequence[Piece], slack: Slack) -> Iterator[tuple[int, int, S
 
 
 def _open(one: Piece, other: Piece, slack: Slack) -> int:
-    """Around the edge between two pieces; a cause's edge, where the line may be down on both sides."""
-    return slack.cause if "down" in _states(one.may) & _states(other.may) else slack.edge
+    """Around the edge between two pieces; a cause's edge, where the line may be down on both sides.
+
+    Where what may be said only grows or shrinks, the piece with more in it stands for the sampling already.
+    """
+    both_down = "down" in _states(one.may) & _states(other.may)
+    return slack.cause if both_down and not (one.may <= other.may or other.may <= one.may) else slack.edge
 
 
 def _states(may: Said) -> frozenset[str]:
@@ -162,14 +210,15 @@ def faint(ideal: Ideal, told: "found.Found") -> Iterator[Miss]:
 
 
 def unjust(ideal: Ideal, told: "found.Found", blamed: Sequence[Span], slack: Slack) -> Iterator[Miss]:
-    """Counted against the carrier where nothing of his was broken: `blamed` is when something was. Whatever else is so, but for
-    what the ledger's instants keep from its neighbour (R4.2), and for slivers within the statement's own edge error of T."""
-    known = [(since - slack.edge, until + slack.cause) for since, until in blamed]
+    """Counted against the carrier where nothing of his was broken; `blamed` is when something was."""
     stated = [(begin, end) for begin, end in ideal.exact if begin == end]
-    widened = sorted((*known, *(span for span, _ in _loose(ideal.pieces["link"], stated, slack))))
+    known = [(since - slack.edge, until + slack.cause) for since, until in blamed]
     for since, until, said in told.told("link"):
         if isinstance(said, Finding) and said.klass == "counted":
-            for begin, end in left(since, until, widened) if until - since > slack.edge else ():
+            kept = _from_beside(ideal, "link", stated, said, slack)
+            across = _across(ideal, "link", said, slack, slack.edge)
+            whole = (span for span in across if span[0] <= since and until <= span[1])
+            for begin, end in left(since, until, sorted((*known, *kept, *whole))):
                 yield Miss(begin, end, f"{said}: counted, and nothing of the carrier's was broken")
 
 

@@ -63,12 +63,13 @@ class LosableDisk:
 
     folder: Path
     image: Path
+    size_mb: int = SIZE_MB
     _lost: bool = field(default=False, init=False)
 
     def mount(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.image.open("wb") as image:
-            image.truncate(SIZE_MB << 20)
+            image.truncate(self.size_mb << 20)
         _run("mkfs.ext4", "-q", "-F", str(self.image))
         self._attach()
 
@@ -109,10 +110,6 @@ def is_there(disk: Disk) -> bool:
     return os.path.ismount(disk.folder)
 
 
-def is_full(disk: Disk) -> bool:
-    return (disk.folder / _BALLAST).exists()
-
-
 def fill(disk: Disk) -> None:
     """To the last byte. Raises Failed where it is not mounted: what lies below is the disk of whoever runs the lab."""
     if not is_there(disk):
@@ -128,7 +125,8 @@ def fill(disk: Disk) -> None:
 
 
 def free(disk: Disk) -> None:
-    (disk.folder / _BALLAST).unlink()
+    """Of what filled it, if anything did and was kept."""
+    (disk.folder / _BALLAST).unlink(missing_ok=True)
 
 
 def put_away(disk: Disk) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from jinbao_lab.county import EVERYWHERE, County
-from jinbao_lab.faults import FAULTS, Kind, Need
+from jinbao_lab.faults import FAULTS
+from jinbao_lab.kind import Kind, Need
 from jinbao_lab.scenario import Scenario
 
 _DISKS = (Need.LOSABLE_DISK, Need.SMALL_DISK)  # the first serves for both

@@ -5,8 +5,8 @@ samples decide (an agent that is just starting, a hop that answers every other p
 of an instant is a set. Nothing of the judge's own code is in it.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import groupby, pairwise
 
 from jinbao_lab.exact import exact_windows
@@ -43,16 +43,25 @@ class Outage:
     certain: tuple[Span, ...]
 
 
+def _nothing(scope: str, since_us: int, until_us: int) -> Said:
+    return frozenset()
+
+
 @dataclass(frozen=True, slots=True)
 class Ideal:
     """Of one link, by scope (`link`, `service`): its pieces cover all time from the first data to the end once; `service` says
-    UP wherever the service is not down by itself. Every exact instant of the ledger and of events lies in one of `exact`."""
+    UP wherever the service is not down by itself. Every exact instant of the ledger and of events lies in one of `exact`.
+
+    `mixed` says, of a scope and [since, until), what a look may say whose samples were taken at different instants of that
+    time. It is asked, not kept: it is dear, and hardly ever matters.
+    """
 
     township: str
     pieces: Mapping[str, tuple[Piece, ...]]
     outages: tuple[Outage, ...]
     traces: Traces
     exact: tuple[Span, ...] = ()
+    mixed: Callable[[str, int, int], Said] = field(default=_nothing, compare=False, repr=False)
 
 
 def ideal(truth: Truth) -> dict[str, Ideal]:
@@ -74,6 +83,7 @@ class _Link:
             tuple(self._outage(trouble.scope, down) for trouble in troubles for down in trouble.certain),
             traces(self.observer, self.township),
             exact_windows(self.observer, self.township),
+            lambda scope, since, until: self._mixed([one for one in troubles if one.scope == scope], since, until),
         )
 
     def _pieces(self, scope: str, troubles: Iterable[Trouble]) -> Iterator[Piece]:
@@ -100,6 +110,13 @@ class _Link:
     def _looked(self, trouble: Trouble, down: list[int]) -> dict[int, frozenset[str]]:
         looks = Looks(self.observer, self.township, trouble, self._graces)
         return {at: looks.rows(at) for at in down}
+
+    def _mixed(self, troubles: Iterable[Trouble], since_us: int, until_us: int) -> Said:
+        cuts = self.observer.cuts
+        around = [at for at in range(len(cuts) - 1) if since_us < cuts[at + 1] and cuts[at] < until_us]
+        near = (one for one in troubles if around and one.first <= around[-1] and around[0] < one.last)
+        looks = (Looks(self.observer, self.township, one, self._graces) for one in near)
+        return frozenset(self._finding(row) for one in looks for row in one.mixed_rows(around))
 
     def _granted(self, rows: Mapping[int, frozenset[str]]) -> Iterator[Grace]:
         agent = self.observer.agents[self.township]

@@ -55,6 +55,12 @@ def print_table(desk: Desk, truth: Truth, lang: str) -> None:
         raise processes.Failed("printing the statement failed")
 
 
+def why(desk: Desk, truth: Truth, made: Mapping[str, Any]) -> str | None:
+    """The command that tells why the first outage was judged so, to be typed; None without any."""
+    named = [outage["id"] for link in made["links"] for outage in link["outages"]]
+    return processes.typed("jinbao-report", "explain", *_inputs(desk, truth), named[0]) if named else None
+
+
 def sheet(desk: Desk, truth: Truth, made: Mapping[str, Any], lang: str) -> Path:
     """The monthly sheet as PDF. Raises processes.Failed if the statement beside it is not the one that `compute` made."""
     command = [*program("jinbao_reports.cli"), "--lang", lang, "month", *_inputs(desk, truth), "--out", str(desk.out), "--json"]

@@ -116,7 +116,15 @@ class Agent:
         turned = max((at for at in self.mains_turns() if at <= at_us), default=0)
         starting = not life.first and at_us < life.since_us + START_US + MAINS_US
         # A mains_off ends with its boot: until the next has asked its UPS, none is in force.
-        return before | truth | NO if starting else before | truth if at_us < turned + MAINS_US else truth
+        if starting:
+            return before | truth | NO
+        return before | truth if at_us < turned + MAINS_US and not self._is_dated(turned, life) else truth
+
+    def _is_dated(self, turn_us: int, life: Life) -> bool:
+        """The mains went, and what the UPS tells later says since when: nothing turned again before, and the agent lived."""
+        again = any(turn_us < at < turn_us + MAINS_US for at in self.mains_turns())
+        lived = life.until_us is None or life.until_us > turn_us + MAINS_US
+        return lived and not again and not self.site(turn_us).mains
 
     def mains_return(self, at_us: int) -> tuple[int, int] | None:
         """Between when a mains_off that is in force ends: with the word of the UPS, or with a new boot's first record."""

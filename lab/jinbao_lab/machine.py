@@ -40,13 +40,8 @@ class Machine:
     def agent_runs(self) -> bool:
         return self._agent is not None
 
-    def power_on(self) -> None:
-        """A new boot; returns when the agent's process is started."""
-        self.boot()
-        self.start_agent()
-
     def boot(self) -> None:
-        """Power without an agent: for enrolling it."""
+        """Power, with a new boot id, and no agent yet."""
         if self.ground.has_boxes:
             self.boot_file.write_text(f"{uuid.uuid4()}\n")
             isolate = ["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"]

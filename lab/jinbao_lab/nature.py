@@ -44,7 +44,7 @@ class Now:
 
 @dataclass
 class Site:
-    """See faults.Site. Held down by several things at once, its agent runs when the last of them is over."""
+    """See kind.Site. Held down by several things at once, its agent runs when the last of them is over."""
 
     held: Counter[str] = field(default_factory=Counter)
     boot: int = 0
@@ -94,7 +94,7 @@ class Site:
 
 @dataclass
 class Server:
-    """See faults.Server and faults.Collector."""
+    """See kind.Server and kind.Collector."""
 
     held: Counter[str] = field(default_factory=Counter)
 
@@ -119,7 +119,7 @@ class Server:
 
 @dataclass
 class Nature:
-    """See faults.Scene."""
+    """See kind.Scene."""
 
     county: County
     app: Server = field(default_factory=Server)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from jinbao_lab import disk, line
-from jinbao_lab.faults import Need
+from jinbao_lab.kind import Need
 from jinbao_lab.processes import Failed
 
 _CAP_SYS_TIME = 1 << 25

@@ -76,8 +76,8 @@ class Play:
             self.stage.collector.crash()
             self.stage.collector.restart()
         else:
-            self.stage.machines[victim].crash_agent()
-            self.stage.machines[victim].start_agent()
+            self.stage.sites[victim].crash_agent()
+            self.stage.sites[victim].start_agent()
         self.show.tell(f"           kill -9 {victim}")
 
     def _now_us(self) -> int:

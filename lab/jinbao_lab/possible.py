@@ -18,7 +18,7 @@ from jinbao_lab.rulebook import Look
 
 Sights = frozenset[bool | None]
 _BLIND: Sights = frozenset({None})
-Options = frozenset[bool | None] | frozenset[bool] | frozenset[str]
+Options = frozenset[bool | str | None]
 """What one field of a Look may be."""
 
 
@@ -49,12 +49,41 @@ class Looks:
 
     def rows(self, at: int) -> frozenset[str]:
         """The rows that may be found in interval `at`."""
-        row = rulebook.service_row if self.trouble.scope == "service" else rulebook.line_row
-        return frozenset(map(row, self._at(at)))
+        worlds = self._worlds(at)
+        return frozenset(self._row(look) for ends in worlds for look in self._in_world(at, ends))
 
-    def _at(self, at: int) -> Iterator[Look]:
-        for ends in product(self._records(self.township, at), self._records(EVERYWHERE, at)):
-            yield from self._in_world(at, Ends(*ends))
+    def mixed_rows(self, around: Iterable[int]) -> frozenset[str]:
+        """The rows that may be found where samples of one look were taken in any of these intervals.
+
+        What one agent asks of one link it asks at one instant; of another link, and another agent, at others. Facts are those
+        of the slice's beginning, and it begins where the line is found down: there, or T after.
+        """
+        worlds = [(at, ends) for at in around for ends in self._worlds(at)]
+        down = [(at, ends) for at, ends in worlds if self._is_found_down(at)]
+        apart = product(
+            _distinct(self._mine(at, ends) for at, ends in worlds),
+            _distinct(self._theirs(at, ends) for at, ends in worlds),
+            _distinct(self._facts(at, ends) for at, ends in down),
+            {site for at, ends in worlds for site in self._sites(at, ends)},
+        )
+        found = set()
+        for mine, theirs, facts, site in apart:
+            beyond = _either(self._beyond(at, ends, *site) for at, ends in worlds)
+            beyond["cores"] = _either({"cores": self._cores(at, ends)} for at, ends in worlds)["cores"]
+            found |= set(map(self._row, _looks({**mine, **theirs, **facts, **beyond})))
+        return frozenset(found)
+
+    def _is_found_down(self, at: int) -> bool:
+        observer = self.observer
+        states = (observer.services if self.trouble.scope == "service" else observer.states)[self.township]
+        since_us = observer.cuts[at] - observer.rule.once_us
+        return any(False in states[back] for back in range(at + 1) if back == at or observer.cuts[back + 1] > since_us)
+
+    def _row(self, look: Look) -> str:
+        return rulebook.service_row(look) if self.trouble.scope == "service" else rulebook.line_row(look)
+
+    def _worlds(self, at: int) -> list[Ends]:
+        return [Ends(*ends) for ends in product(self._records(self.township, at), self._records(EVERYWHERE, at))]
 
     def _records(self, place: str, at: int) -> Maybe:
         """Whether an agent's samples tell at that instant: its last ones still do for a while when it is dead."""
@@ -65,15 +94,22 @@ class Looks:
         return EITHER if recorded is None else YES
 
     def _in_world(self, at: int, ends: Ends) -> Iterator[Look]:
-        common = {**self._rungs(at, ends), **self._facts(at, ends)}
-        common["cores"] = self._everywhere("township", "core", at, ends, blind=False)
-        for site in product(*(self._sights(EVERYWHERE, "county", rung, at, ends) for rung in nature.SITE_RUNGS)):
+        common = {**self._mine(at, ends), **self._theirs(at, ends), **self._facts(at, ends), "cores": self._cores(at, ends)}
+        for site in self._sites(at, ends):
             yield from _looks(common | self._beyond(at, ends, *site))
 
-    def _rungs(self, at: int, ends: Ends) -> dict[str, Options]:
-        mine = {rung: self._sights(self.township, "township", rung, at, ends) for rung in nature.TOWNSHIP_RUNGS}
-        theirs = {f"county_{rung}": self._sights(self.township, "county", rung, at, ends) for rung in ("cpe", "app")}
-        return {**mine, **theirs, "refused": Maybe({self._refused(at)})}
+    def _mine(self, at: int, ends: Ends) -> dict[str, Options]:
+        rungs = {rung: self._sights(self.township, "township", rung, at, ends) for rung in nature.TOWNSHIP_RUNGS}
+        return {**rungs, "refused": Maybe({self._refused(at)})}
+
+    def _theirs(self, at: int, ends: Ends) -> dict[str, Options]:
+        return {f"county_{rung}": self._sights(self.township, "county", rung, at, ends) for rung in ("cpe", "app")}
+
+    def _sites(self, at: int, ends: Ends) -> Iterator[tuple[bool | None, ...]]:
+        yield from product(*(self._sights(EVERYWHERE, "county", rung, at, ends) for rung in nature.SITE_RUNGS))
+
+    def _cores(self, at: int, ends: Ends) -> Options:
+        return self._everywhere("township", "core", at, ends, blind=False)
 
     def _beyond(self, at: int, ends: Ends, gw: bool | None, ce: bool | None, carrier: bool | None) -> dict[str, Options]:
         """What depends on the county's own side: nothing behind gw and ce can be judged while one of them is down."""
@@ -174,6 +210,22 @@ _NOTHING = Look._make(None if name in _RUNGS else rulebook.SOME if name in _TALL
 def _looks(options: Mapping[str, Options]) -> Iterator[Look]:
     """Every combination."""
     yield from map(Look._make, product(*(options[name] for name in Look._fields)))
+
+
+def _distinct(found: Iterable[dict[str, Options]]) -> list[dict[str, Options]]:
+    kept: list[dict[str, Options]] = []
+    for one in found:
+        if one not in kept:
+            kept.append(one)
+    return kept
+
+
+def _either(found: Iterable[Mapping[str, Options]]) -> dict[str, Options]:
+    """All that any of them leaves open, field by field."""
+    merged: dict[str, Options] = {}
+    for one in found:
+        merged |= {name: merged.get(name, Options()) | options for name, options in one.items()}
+    return merged
 
 
 def _tally(tally: tuple[int, int], sight: bool | None) -> tuple[int, int]:

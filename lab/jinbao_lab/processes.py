@@ -2,6 +2,8 @@
 
 import ctypes
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +22,17 @@ class Failed(Exception):
 def program(module: str) -> list[str]:
     """One of the product's commands, run by this interpreter, whether or not its script is on the PATH."""
     return [sys.executable, "-c", f"import sys; from {module} import main; sys.exit(main())"]
+
+
+def typed(name: str, *words: str) -> str:
+    """A command line as it can be typed where we are: an environment's commands are not on the PATH unless it is activated."""
+    ours = Path(sys.executable).with_name(name)
+    command = name if not ours.exists() or shutil.which(name) == str(ours) else _from_here(ours)
+    return shlex.join([command, *(_from_here(Path(word)) if word.startswith("/") else word for word in words)])
+
+
+def _from_here(path: Path) -> str:
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def _dies_with_parent() -> Callable[[], None]:

@@ -1,7 +1,7 @@
 """Many replayed scenarios drawn by chance, and what they came to."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from jinbao_lab.chance import Wish, draw
@@ -39,15 +39,15 @@ def problems(done: Replayed) -> Iterator[str]:
     yield from (*score.extra, *score.unjust, *score.events, *score.figures, *score.clock)
 
 
-def replay_many(seeds: Iterable[int], minutes: float, townships: int, show: Show) -> Tally:
-    """Each seed draws a scenario and how it is sampled."""
-    tally, wanted = Tally(), list(seeds)
-    with show.clock(len(wanted)) as clock:
-        for at, seed in enumerate(wanted):
-            clock.show(at, f"seed {seed}")
-            tally.add(seed, replay(draw(Wish(seed, minutes, townships)), seed))
-            for problem in tally.missed.get(seed, ()):
-                show.tell(f"种子 {seed}：{problem}", f"seed {seed}: {problem}")
+def replay_many(wishes: Sequence[Wish], show: Show) -> Tally:
+    """Each wish's seed draws a scenario and how it is sampled."""
+    tally = Tally()
+    with show.clock(len(wishes)) as clock:
+        for at, wish in enumerate(wishes):
+            clock.show(at, f"seed {wish.seed}")
+            tally.add(wish.seed, replay(draw(wish), wish.seed))
+            for problem in tally.missed.get(wish.seed, ()):
+                show.tell(f"种子 {wish.seed}：{problem}", f"seed {wish.seed}: {problem}")
     return tally
 
 

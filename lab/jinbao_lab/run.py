@@ -13,9 +13,10 @@ from typing import Any
 
 from jinbao_lab import files, judge, kept, needs, processes
 from jinbao_lab.equipment import Equipment, equipment_for
-from jinbao_lab.faults import FAULTS, Need
+from jinbao_lab.faults import FAULTS
 from jinbao_lab.files import COLLECTOR_PORT, Desk
 from jinbao_lab.ground import CENTRE, Ground
+from jinbao_lab.kind import Need
 from jinbao_lab.loopback import Loopback
 from jinbao_lab.namespaces import Network
 from jinbao_lab.play import Play, utc_us
@@ -212,6 +213,9 @@ def _judge(order: Order, stage: Stage, truth: Truth, show: Show) -> Score:
     show.tell(f"文件在 {desk.out}：", f"files in {desk.out}:")
     for name in (page.name, "statement.json", "score.json", "config/", "truth/", "logs/"):
         show.tell(f"  {name}")
+    why = judge.why(desk, truth, made)
+    if why:
+        show.tell(f"为什么这样评定：{why}", f"why it was judged so: {why}")
     return result
 
 

@@ -15,9 +15,9 @@ from jinbao_lab.box import network_of
 from jinbao_lab.county import County
 from jinbao_lab.defects import Damage, Defect
 from jinbao_lab.equipment import Equipment, node_of, place_of
-from jinbao_lab.faults import Need
 from jinbao_lab.files import Desk
 from jinbao_lab.ground import CENTRE, Ground
+from jinbao_lab.kind import Need
 from jinbao_lab.machine import Machine
 from jinbao_lab.processes import program
 from jinbao_lab.site import Site, disk_for
@@ -28,7 +28,7 @@ _READY_S = 30
 
 @dataclass
 class App:
-    """The application server; see faults.Server."""
+    """The application server; see kind.Server."""
 
     ground: Ground
     _nature: nature.Server = field(default_factory=nature.Server)
@@ -88,16 +88,22 @@ class Collector:
     def start(self) -> None:
         """Returns when it is ready."""
         self._process = processes.start(self.ground.at(CENTRE, self.command("serve")), self.desk.log("collector"))
+        self.await_from(CENTRE)
+
+    def await_from(self, node: str) -> None:
+        """Returns when it answers this node: on a busy machine a line in userspace may not yet when ARP has given up. Raises
+        Failed."""
+        assert self._process is not None
         deadline = time.monotonic() + _READY_S
-        while not self._is_ready():
+        while not self._answers(node):
             if self._process.poll() is not None or time.monotonic() > deadline:
-                raise processes.Failed(f"the collector did not get ready; see {self.desk.log('collector')}")
+                raise processes.Failed(f"the collector does not answer {node}; see {self.desk.log('collector')}")
             time.sleep(0.05)
 
-    def _is_ready(self) -> bool:
+    def _answers(self, node: str) -> bool:
         # Only whether it answers: nothing is believed of this connection, so nothing needs to be verified.
         trusting = ssl._create_unverified_context()
-        where: AbstractContextManager[None] = network_of(CENTRE) if self.ground.has_boxes else nullcontext()
+        where: AbstractContextManager[None] = network_of(node) if self.ground.has_boxes else nullcontext()
         try:
             with (
                 where,
@@ -129,7 +135,7 @@ class Collector:
 
 @dataclass
 class Stage:
-    """What faults act on (see faults.Scene)."""
+    """What faults act on (see kind.Scene)."""
 
     county: County
     ground: Ground
@@ -181,6 +187,7 @@ class Stage:
         links = [self.county.code(township)] if node != CENTRE else []
         code = self.collector.invite(node, "township" if links else "county", links)
         self.machines[node].boot()
+        self.collector.await_from(node)
         words = [*AGENT, "--config", str(self.desk.agent(node)), "enrol", code]
         processes.run(self.machines[node].within(words), self.desk.log(f"agent-{node}"))
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from jinbao_lab import disk, nature
 from jinbao_lab.disk import Disk, LosableDisk, SmallDisk
 from jinbao_lab.equipment import Equipment, place_of
-from jinbao_lab.faults import Need
 from jinbao_lab.files import UPS_PORT, Desk
 from jinbao_lab.ground import Ground
+from jinbao_lab.kind import Need
 from jinbao_lab.machine import Machine
 from jinbao_lab.nature import SiteNow
 from jinbao_lab.ups import Ups
@@ -18,7 +18,7 @@ from jinbao_lab.ups import Ups
 
 @dataclass
 class Site:
-    """See faults.Site."""
+    """See kind.Site."""
 
     ground: Ground
     machine: Machine
@@ -75,7 +75,7 @@ class Site:
             assert self._ups is not None
             self._ups.order(status="OL CHRG" if self._made.mains else "OB DISCHRG")
         self._settle_power()
-        if self.disk and disk.is_there(self.disk) and disk.is_full(self.disk) == self._made.room:
+        if self.disk and disk.is_there(self.disk):  # what came back with the power may have lost what filled it
             (disk.free if self._made.room else disk.fill)(self.disk)
         if self.machine.on and self._made.runs != self.machine.agent_runs:
             (self.machine.start_agent if self._made.runs else self.machine.crash_agent)()

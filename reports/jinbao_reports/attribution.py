@@ -12,7 +12,8 @@ from jinbao_config.contract import Contract
 from jinbao_config.links import ALL_LINKS, Link
 from jinbao_reports.direction import COUNTED, PeerCounts, around, peer_counts
 from jinbao_reports.interval import Span, Spans, intersect, merge
-from jinbao_reports.measured import Measured, begun_ms
+from jinbao_reports.life import begun_ms
+from jinbao_reports.measured import Measured
 from jinbao_reports.observer import Observer
 from jinbao_reports.quality import Quality, quality
 from jinbao_reports.smoothing import Slice, smooth
@@ -128,9 +129,7 @@ class Attribution:
         return self.outage.onset, self.outage.down[-1][1]
 
     def _interval(self, key: SeriesKey) -> int:
-        records = self.county.measured.records(*key)
-        first, last = records.at.searchsorted(self._whole)
-        return int(records.interval[first:last].max(initial=0))
+        return self.county.measured.rung(*key).longest_within(*self._whole)
 
     def slices(self, carried: Spans) -> tuple[tuple[Slice, ...], Spans]:
         """In order of time, smoothed; they cover the outage's DOWN spans exactly. And `carried` with the grace they grant."""
@@ -144,7 +143,7 @@ class Attribution:
     def suspect(self) -> bool:
         """Whether a sample of the outage was re-stamped by a clock step of 10 s or more (R1.5)."""
         rung = self.county.measured.rung
-        return any(start <= at < end for (start, end), key in self.pieces for at in rung(*key).suspect)
+        return any(rung(*key).is_suspect(span) for span, key in self.pieces)
 
     def counts(self) -> tuple[PeerCounts, ...]:
         """A service's outage has none: the way was there."""
@@ -163,11 +162,11 @@ class Attribution:
         """Starts and ends of the slices, and T there: at each sample that gave the state, and at each edge (R4.1)."""
         exact = np.array(self.edges(grace), np.int64)
         for (start, end), key in self.pieces:
-            results = self.county.measured.rung(*key).results
+            rung = self.county.measured.rung(*key)
             inside = exact[(exact > start) & (exact < end)]
-            cuts = np.unique(np.concatenate([[start], results.at(results.numbers((start, end))), inside, [end]]))
-            last = np.maximum(results.before(cuts[:-1], inclusive=True) - 1, 0)
-            yield cuts[:-1], cuts[1:], results.interval(last)
+            cuts = np.unique(np.concatenate([[start], rung.singly(start, end).at, inside, [end]]))
+            last = np.maximum(rung.results.at.searchsorted(cuts[:-1], "right") - 1, 0)
+            yield cuts[:-1], cuts[1:], rung.results.interval[last]
 
     def _decided(self, grace: Spans) -> tuple[Slice, ...]:
         """A grace cuts into the outage's slices, so that it must be looked at alone."""
@@ -176,7 +175,9 @@ class Attribution:
 
     @cached_property
     def _longest_interval(self) -> int:
-        return max([self.t_ref, *(self._interval(key) for key in self.county.own_rungs[self.outage.link])])
+        rungs = self.county.own_rungs[self.outage.link]
+        longer = [key for key in rungs if self.county.measured.rung(*key).longest_interval > self.t_ref]
+        return max([self.t_ref, *map(self._interval, longer)])
 
     def _granted(self, slices: tuple[Slice, ...]) -> Iterator[Span]:
         """The time after a proven power cut that the contract grants, from mains_on, else from the new boot's first record."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from jinbao_agent.sample import Event
 from jinbao_collector.series import NONE, Ints, Series
+from jinbao_collector.stretches import Bools, Stretches
 
 SUSPECT_MS = 10_000
 
@@ -36,51 +37,95 @@ def steps_of(events: Iterable[Event], link: str, vantage: str) -> tuple[Step, ..
     return tuple(sorted(set(found)))
 
 
-def restamp(series: Series, steps: tuple[Step, ...]) -> tuple[Series, frozenset[int]]:
-    """The series on the right clock, and the new instants of samples moved by a step of 10 s or more.
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What is done to the stamps on the wrong side of a step, which came at `moment` of mono, microseconds.
 
-    Steps apply in order of mono. The anchor is the sample next to the step on its right side.
+    `anchor` is at and mono of the sample next to it on the right side; without one the stamps shift.
     """
-    if not steps:
-        return series, frozenset()
-    at = series.at.copy()
-    suspect = np.zeros(len(at), bool)
+
+    step: Step
+    moment: int
+    anchor: tuple[int, int] | None = None
+
+    def of_boot(self, boots: tuple[str, ...], boot: Ints, mono: Ints) -> Bools:
+        if self.step.boot not in boots:
+            return np.zeros(len(boot), bool)
+        of_boot: Bools = (boot == boots.index(self.step.boot)) & (mono != NONE)
+        return of_boot
+
+    def is_wrong(self, mono: Ints) -> Bools:
+        wrong: Bools = mono < self.moment if self.step.synced else mono >= self.moment
+        return wrong
+
+    def corrected(self, at: Ints, mono: Ints) -> Ints:
+        """Stamps of the wrong side, put right."""
+        if self.anchor is None:
+            return at + (self.step.delta_ms if self.step.synced else -self.step.delta_ms)
+        return self.anchor[0] + (mono - self.anchor[1]) // 1000
+
+    @property
+    def is_large(self) -> bool:
+        return abs(self.step.delta_ms) >= SUSPECT_MS
+
+
+def corrected(rows: Stretches, steps: tuple[Step, ...]) -> tuple[Stretches, tuple[Correction, ...]]:
+    """The rows on the right clock, in the order they came in, and what was done; nothing, if nothing moved.
+
+    No row may reach over a step, and the two samples before it must be rows of their own. Steps apply in order of mono.
+    """
+    at, last, found = rows.at.copy(), rows.last.copy(), []
     for step in steps:
-        if step.boot not in series.boots:
+        if step.boot not in rows.boots:
             continue
-        of_boot = (series.boot == series.boots.index(step.boot)) & (series.mono != NONE)
-        moment = _moment(at, series.mono, of_boot, step)
-        before, after = of_boot & (series.mono < moment), of_boot & (series.mono >= moment)
-        wrong, right = (before, after) if step.synced else (after, before)
+        of_boot = (rows.boot == rows.boots.index(step.boot)) & (rows.mono != NONE)
+        correction = Correction(step, _moment(last, rows.mono_last, of_boot, step))
+        wrong = correction.is_wrong(rows.mono)
+        wrong, right = of_boot & wrong, of_boot & ~wrong
         if not wrong.any():
             continue
         if right.any():
-            nearest = np.flatnonzero(right)
-            pick = np.argmin(series.mono[nearest]) if step.synced else np.argmax(series.mono[nearest])
-            anchor = nearest[pick]
-            at[wrong] = at[anchor] + (series.mono[wrong] - series.mono[anchor]) // 1000
-        else:
-            at[wrong] += step.delta_ms if step.synced else -step.delta_ms
-        if abs(step.delta_ms) >= SUSPECT_MS:
-            suspect |= wrong
-    if (at == series.at).all():
-        return series, frozenset()
-    moved = replace(series, at=at)
-    order = np.lexsort((series.seq, series.boot, at))
-    return moved.take(order), frozenset(at[suspect].tolist())
+            correction = replace(correction, anchor=_anchor(at, last, rows, right, step))
+        at[wrong] = correction.corrected(at[wrong], rows.mono[wrong])
+        last[wrong] = correction.corrected(last[wrong], rows.mono_last[wrong])
+        found.append(correction)
+    if (at == rows.at).all() and (last == rows.last).all():
+        return rows, ()
+    return replace(rows, at=at, last=last), tuple(found)
 
 
-def _moment(at: Ints, mono: Ints, of_boot: "np.ndarray[tuple[int], np.dtype[np.bool_]]", step: Step) -> int:
+def _moment(last: Ints, mono_last: Ints, of_boot: Bools, step: Step) -> int:
     """When the clock jumped, microseconds of mono: the agent sees it a little later than it happens, and a sample sent in
-    between shows the jump already. As an anchor it would move all others. `at` is as the steps before have left it."""
-    earlier = np.flatnonzero(of_boot & (mono < step.mono_us))
+    between shows the jump already. As an anchor it would move all others. `last` is as the steps before have left it."""
+    earlier = np.flatnonzero(of_boot & (mono_last < step.mono_us))
     if len(earlier) < 2:
         return step.mono_us
-    last, one_before = earlier[np.argsort(mono[earlier], kind="stable")[[-1, -2]]].tolist()
-    ahead: Ints = at * 1000 - mono
-    jump_us = int(ahead[last] - ahead[one_before])
+    latest, one_before = earlier[np.argsort(mono_last[earlier], kind="stable")[[-1, -2]]].tolist()
+    ahead: Ints = last * 1000 - mono_last
+    jump_us = int(ahead[latest] - ahead[one_before])
     shows_it = 2 * abs(jump_us - step.delta_ms * 1000) < abs(step.delta_ms) * 1000
-    return int(mono[last]) if shows_it else step.mono_us
+    return int(mono_last[latest]) if shows_it else step.mono_us
+
+
+def _anchor(at: Ints, last: Ints, rows: Stretches, right: Bools, step: Step) -> tuple[int, int]:
+    """Of the sample next to the step on its right side."""
+    near = np.flatnonzero(right)
+    if step.synced:
+        pick = near[np.argmin(rows.mono[near])]
+        return int(at[pick]), int(rows.mono[pick])
+    pick = near[np.argmax(rows.mono_last[near])]
+    return int(last[pick]), int(rows.mono_last[pick])
+
+
+def restamped(series: Series, corrections: tuple[Correction, ...]) -> tuple[Ints, Bools]:
+    """The samples' stamps put right, and which were moved by a step of 10 s or more."""
+    at, suspect = series.at.copy(), np.zeros(len(series), bool)
+    for correction in corrections:
+        wrong = correction.of_boot(series.boots, series.boot, series.mono) & correction.is_wrong(series.mono)
+        at[wrong] = correction.corrected(at[wrong], series.mono[wrong])
+        if correction.is_large:
+            suspect |= wrong
+    return at, suspect
 
 
 def restamp_events(events: Sequence[Event]) -> tuple[Event, ...]:

@@ -4,21 +4,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
-from jinbao_collector.series import NO_SAMPLES
 from jinbao_config.links import ALL_LINKS
 from jinbao_reports.attribution import Attributed
 from jinbao_reports.files import StateSpan
 from jinbao_reports.interval import FOREVER, Span, Spans, intersect, merge, union
-from jinbao_reports.measured import Rung
-from jinbao_reports.quality import Quality, quality
+from jinbao_reports.quality import NOTHING_ASKED, Quality
 from jinbao_reports.smoothing import Slice
 from jinbao_reports.state import LinkState, Outage
 from jinbao_reports.stated import Stated
 from jinbao_reports.table import ROWS, UNATTRIBUTED, Observation, Row
-from jinbao_reports.timeline import Timeline, results
+from jinbao_reports.timeline import Timeline
 
 _ROW_OF = {row.cause: row for row in reversed(ROWS)} | {"": UNATTRIBUTED, UNATTRIBUTED.cause: UNATTRIBUTED}
-_NOTHING_PROBED = Rung(NO_SAMPLES, results(NO_SAMPLES, 0, ""), frozenset(), "")
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ class Declared:
         yield from pairwise(sorted({*span, *inside}))
 
     def quality(self, link: str, spans: Spans) -> Quality:
-        return quality(_NOTHING_PROBED, spans)
+        return NOTHING_ASKED
 
 
 def row_of(cause: str) -> Row:

@@ -4,13 +4,12 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
-
 from jinbao_collector.entry import Entry
+from jinbao_collector.series import Ints
+from jinbao_collector.store import SeriesKey
 from jinbao_reports.attribution import County
 from jinbao_reports.interval import intersect, total
 from jinbao_reports.judge import Case, JudgedOutage, Judgement, LinkJudgement
-from jinbao_reports.measured import Measured
 from jinbao_reports.notation import exact, ratio, seconds
 from jinbao_reports.quantiles import chi_square
 from jinbao_reports.service_time import service_spans
@@ -113,27 +112,34 @@ def detected_at(judgement: Judgement, outage: Outage) -> int | None:
     basis, rule = judgement.basis, judgement.case.outage_rule
     if not isinstance(basis, County):
         return None
-    results = _that_gave(basis.measured, basis, outage, judgement.case)
-    nth = _run_around(results, outage.onset) + rule.n - 1
-    if nth >= len(results):
+    key, service = _that_gave(basis, outage)
+    results = basis.measured.judged(key, rule, service=service)
+    if rule.dt is None:
+        rung = basis.measured.rung(*key, service=service)
+        begun = _run_around(results, rung.samples.last, outage.onset)
+        known = None if begun is None else rung.following(begun, rule.n)
+    else:
+        begun = _run_around(results, results.at, outage.onset)
+        known = None if begun is None else results.held[results.at >= begun]
+    if known is None or len(known) < rule.n:
         return None
-    known = results.at if rule.dt is None else results.ends
-    return max(outage.onset, int(known(np.array([nth]))[0]))
+    return max(outage.onset, int(known[rule.n - 1]))
 
 
-def _that_gave(measured: Measured, county: County, outage: Outage, case: Case) -> Results:
-    """The results, samples or windows, of the series that decided at the outage's onset."""
+def _that_gave(county: County, outage: Outage) -> tuple[SeriesKey, bool]:
+    """The series that decided at the outage's onset, and whether a refusal was a failure of it."""
     if outage.scope == "service":
-        name = case.contract.value.state.service
-        return measured.judged((outage.link, name.vantage, name.target), case.outage_rule, service=True)
+        name = county.contract.state.service
+        return (outage.link, name.vantage, name.target), True
     givers = county.states[outage.link].givers
-    key = next(key for spans, key in givers if intersect(((outage.onset, outage.onset + 1),), spans))
-    return measured.judged(key, case.outage_rule)
+    return next(key for spans, key in givers if intersect(((outage.onset, outage.onset + 1),), spans)), False
 
 
-def _run_around(results: Results, instant: int) -> int:
-    """The first of the consecutive bad results that are under way at an instant."""
-    first = int(results.before(instant))
-    while first and not results.ok[first - 1] and (first == len(results) or first - 1 not in results.alone):
-        first -= 1
-    return first
+def _run_around(results: Results, last: Ints, instant: int) -> int | None:
+    """Where the consecutive bad results begin that are under way at an instant; `last` are their rows' ends."""
+    row = int(last.searchsorted(instant))
+    if row < len(results) and results.ok[row] and results.at[row] < instant:
+        return instant
+    while row and not results.ok[row - 1] and (row == len(results) or results.held[row - 1] == results.at[row]):
+        row -= 1
+    return int(results.at[row]) if row < len(results) else None

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from jinbao_collector.series import NONE
 from jinbao_config.links import ALL_LINKS
 from jinbao_reports import words
@@ -122,11 +120,9 @@ def _edges(judgement: Judgement, found: JudgedOutage, write: Writer) -> list[dic
     for edge, at in edges:
         for name in sorted(measured.names):
             if at is not None and name[0] in (found.outage.link, ALL_LINKS):
-                series = measured.records(*name)
-                middle = int(np.searchsorted(series.at, at))
-                around = series.take(slice(max(middle - _AROUND, 0), middle + _AROUND))
+                around = measured.rung(*name).around(at, _AROUND)
                 samples = [
-                    {"at": write.instant(instant), "outcome": series.outcomes[code], "rtt_us": None if rtt == NONE else rtt}
+                    {"at": write.instant(instant), "outcome": around.outcomes[code], "rtt_us": None if rtt == NONE else rtt}
                     for instant, code, rtt in zip(around.at.tolist(), around.outcome.tolist(), around.rtt.tolist(), strict=True)
                 ]
                 rows.append({"edge": edge, "vantage": name[1], "target": name[2], "samples": samples})

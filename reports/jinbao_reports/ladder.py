@@ -11,11 +11,10 @@ import numpy.typing as npt
 from jinbao_collector.series import Ints
 from jinbao_config.links import ALL_LINKS, COUNTY_SITE_TARGETS, Link
 from jinbao_config.units import DAY_MS
-from jinbao_reports.interval import intersect
-from jinbao_reports.measured import Rung
+from jinbao_reports.rung import CloseUp, Rung
 from jinbao_reports.smoothing import Look
 from jinbao_reports.table import Everywhere, Observation, Sight, cut_beyond_cpe
-from jinbao_reports.timeline import Bools, is_refusal, within
+from jinbao_reports.timeline import Bools, as_spans, within
 
 if TYPE_CHECKING:
     from jinbao_reports.attribution import County
@@ -46,13 +45,10 @@ Sights = npt.NDArray[np.int8 | np.int16]
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """What one rung showed, and by which sample: its instant (-1: none) and its outcome, one of `words`; `host` was asked."""
+    """What one rung showed at each instant, and where it refused."""
 
     sights: Sights
-    at: Ints
-    outcome: Ints
-    words: tuple[str, ...]
-    host: str
+    refused: Bools
 
 
 @dataclass(frozen=True)
@@ -76,21 +72,31 @@ class Ladder:
     def _seen(self) -> dict[tuple[str, str], Sighting]:
         return {}
 
+    @cached_property
+    def _close(self) -> dict[tuple[str, str], tuple[CloseUp, Ints]]:
+        return {}
+
     def sighting(self, vantage: str, target: str) -> Sighting:
         if (vantage, target) not in self._seen:
-            code = ALL_LINKS if target in COUNTY_SITE_TARGETS else self.link.code
-            self._seen[vantage, target] = self._look(self.county.measured.rung(code, vantage, target), target)
+            rung = self._rung(vantage, target)
+            sights, refused = rung.showed(self.starts, self.t_ref)
+            if (sights >= 0).any():
+                sights = np.where(self._silent(rung, target), -1, sights).astype(np.int8)
+            self._seen[vantage, target] = Sighting(sights, refused & (sights >= 0))
         return self._seen[vantage, target]
 
-    def _look(self, rung: Rung, target: str) -> Sighting:
-        picks = rung.nearest(self.starts, self.t_ref)
-        if not len(rung.results):
-            return Sighting(picks.astype(np.int8), picks, picks, (), "")
-        picks = np.where(self._silent(rung, target), -1, picks)
-        row = rung.results.row(picks)
-        columns = rung.results.ok[picks], rung.records.at[row], rung.records.outcome[row]
-        ok, at, outcome = (np.where(picks >= 0, column, -1) for column in columns)
-        return Sighting(ok.astype(np.int8), at, outcome, rung.records.outcomes, rung.host)
+    def _rung(self, vantage: str, target: str) -> Rung:
+        code = ALL_LINKS if target in COUNTY_SITE_TARGETS else self.link.code
+        return self.county.measured.rung(code, vantage, target)
+
+    def _close_up(self, vantage: str, target: str) -> tuple[CloseUp, Ints]:
+        """A rung's samples around all the instants, and which of them is nearest to each."""
+        if (vantage, target) not in self._close:
+            rung = self._rung(vantage, target)
+            reach = max(int(self.t_ref.max(initial=0)), rung.longest_interval)
+            close = rung.close_up(*as_spans(self.starts - reach, self.starts + reach + 1))
+            self._close[vantage, target] = close, close.nearest(self.starts, self.t_ref)
+        return self._close[vantage, target]
 
     def _silent(self, rung: Rung, target: str) -> Bools:
         """Where not answering says nothing: declared, or < 50 % answered in the 24 h of link UP before the onset (R4.2)."""
@@ -98,8 +104,7 @@ class Ladder:
             return np.ones(len(self.starts), bool)
         onsets, lengths = np.unique(self.onsets, return_counts=True)
         up = self.county.states[self.link.code].link.up
-        shares = [rung.success_share(intersect(up, ((onset - DAY_MS, onset),))) for onset in onsets.tolist()]
-        return np.repeat(np.array([2 * good < all_ for good, all_ in shares], bool), lengths)
+        return np.repeat(rung.mostly_fails(up, onsets - DAY_MS, onsets), lengths)
 
     @cached_property
     def _blind(self) -> Bools:
@@ -117,18 +122,16 @@ class Ladder:
 
     def refused(self) -> Sights:
         """Whether the application refused."""
-        seen = self.sighting("township", "app")
-        refusals = [index for index, word in enumerate(seen.words) if is_refusal(word, seen.host)]
-        return np.isin(seen.outcome, refusals).astype(np.int8)
+        return self.sighting("township", "app").refused.astype(np.int8)
 
     def looks(self, index: int) -> tuple[Look, ...]:
         """The samples that stand for the rungs at one instant, township first."""
-        seen = [(vantage, target, self.sighting(vantage, target)) for vantage, target in _SHOWN]
-        return tuple(
-            Look(vantage, target, int(item.at[index]), item.words[item.outcome[index]])
-            for vantage, target, item in seen
-            if item.at[index] >= 0
-        )
+        return tuple(self._look(*place, index) for place in _SHOWN if self.sighting(*place).sights[index] >= 0)
+
+    def _look(self, vantage: str, target: str, index: int) -> Look:
+        close, picks = self._close_up(vantage, target)
+        series, pick = close.series, picks[index]
+        return Look(vantage, target, int(series.at[pick]), series.outcomes[series.outcome[pick]])
 
     def cut_beyond_cpe(self) -> Sights:
         """Where the link shows the pattern of row 11 or of CARRIER_PATH."""

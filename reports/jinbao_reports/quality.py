@@ -1,6 +1,6 @@
 """Loss, latency and its variation on the reference series (RFC 2330 section 11.3, RFC 3393, RFC 5481; methods A4)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -8,9 +8,10 @@ import numpy as np
 
 from jinbao_collector.series import NONE, Ints
 from jinbao_reports.interval import Spans
-from jinbao_reports.measured import Rung
-from jinbao_reports.timeline import Results
+from jinbao_reports.rung import CloseUp, Rung
+from jinbao_reports.timeline import Bools
 
+_NONE: Ints = np.zeros(0, np.int32)  # the narrowest, so that it widens no column
 _J_MEMORY = 1000
 """Pairs that still move RFC 1889's J: (15/16)^1000 is below 1e-28."""
 
@@ -37,27 +38,56 @@ class Quality:
         return None if self.least is None else self.percentiles[99] - self.least
 
 
+NOTHING_ASKED = Quality(0, 0, 0, {}, None, None, None, None)
+
+
 def quality(rung: Rung, spans: Spans) -> Quality:
     """Over the samples whose instants lie in `spans`."""
-    parts = [slice(*rung.results.before(span).tolist()) for span in spans]
-    ok, rtt = rung.results.ok, rung.rtt
-    delays = np.sort(_joined(rtt[part][ok[part] & (rtt[part] != NONE)] for part in parts))
-    mean_abs, jitter = _variation(rung.results, rtt, parts)
+    sent = lost = 0
+    arrived, steps = [_NONE], [_NONE]
+    for span in spans:
+        before: tuple[int, int] | None = None
+        for part in rung.close_ups(*span):
+            good = part.results.ok & (part.series.rtt != NONE)
+            sent, lost = sent + len(good), lost + len(good) - int(part.results.ok.sum())
+            arrived.append(part.series.rtt[good])
+            steps += _steps(part, good, before)
+            if len(good):
+                reach = int(part.results.at[-1]) + 3 * int(part.results.interval[-1]) // 2
+                before = (reach, int(part.series.rtt[-1])) if good[-1] else None
+    rtt, step = np.sort(np.concatenate(arrived)), np.concatenate(steps)
     return Quality(
-        sent=sum(len(ok[part]) for part in parts),
-        lost=sum(int((~ok[part]).sum()) for part in parts),
-        n=len(delays),
-        percentiles={percent: percentile(delays, percent) for percent in (50, 95, 99)} if len(delays) else {},
-        median=_median(delays),
-        least=int(delays[0]) if len(delays) else None,
-        ipdv_mean_abs=mean_abs,
-        jitter=jitter,
+        sent=sent,
+        lost=lost,
+        n=len(rtt),
+        percentiles={percent: percentile(rtt, percent) for percent in (50, 95, 99)} if len(rtt) else {},
+        median=_median(rtt),
+        least=int(rtt[0]) if len(rtt) else None,
+        ipdv_mean_abs=Fraction(int(step.sum()), len(step)) if len(step) else None,
+        jitter=_jitter(step),
     )
 
 
-def _joined(columns: Iterable[Ints]) -> Ints:
-    found = list(columns)
-    return found[0] if len(found) == 1 else np.concatenate([*found, np.zeros(0, np.int64)])
+def _steps(part: CloseUp, good: Bools, before: tuple[int, int] | None) -> Iterator[Ints]:
+    """|IPDV| of consecutive samples that both arrived, without a gap between.
+
+    `before`: how far the last sample of the part before may hold, and its round trip.
+    """
+    at, held, rtt = part.results.at, part.results.held, part.series.rtt
+    if before is not None and len(good) and good[0] and at[0] <= before[0]:
+        yield np.array([abs(int(rtt[0]) - before[1])], np.int64)
+    paired = good[1:] & good[:-1] & (held[:-1] == at[1:])
+    yield np.abs(np.diff(rtt))[paired]
+
+
+def _jitter(steps: Ints) -> Fraction | None:
+    """RFC 1889's J after the last of them."""
+    if not len(steps):
+        return None
+    jitter = 0.0
+    for step in steps[-_J_MEMORY:].tolist():
+        jitter += (step - jitter) / 16
+    return Fraction(jitter)
 
 
 def percentile(ordered: Ints, percent: int) -> int:
@@ -69,18 +99,3 @@ def _median(ordered: Ints) -> Fraction | None:
     if not len(ordered):
         return None
     return Fraction(int(ordered[(len(ordered) - 1) // 2]) + int(ordered[len(ordered) // 2]), 2)
-
-
-def _variation(results: Results, rtt: Ints, parts: list[slice]) -> tuple[Fraction | None, Fraction | None]:
-    """Mean |IPDV| and RFC 1889's J over consecutive samples that both arrived, without a gap between."""
-    good = results.ok & (rtt != NONE)
-    follows = good[1:] & good[:-1]
-    follows[results.alone[:-1]] = False
-    steps = _joined(np.diff(rtt[part])[follows[part.start : max(part.stop - 1, part.start)]] for part in parts)
-    np.abs(steps, out=steps)
-    if not len(steps):
-        return None, None
-    jitter = 0.0
-    for step in steps[-_J_MEMORY:].tolist():
-        jitter += (step - jitter) / 16
-    return Fraction(int(steps.sum()), len(steps)), Fraction(jitter)

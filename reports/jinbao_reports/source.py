@@ -4,10 +4,12 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from jinbao_agent.sample import Event
 from jinbao_collector.series import NO_SAMPLES, Series
 from jinbao_collector.store import Flaw, SeriesKey
+from jinbao_collector.stretches import Stretches, fold
 
 
 class BadInput(Exception):
@@ -29,6 +31,9 @@ class Recorded:
     def series(self, link: str, vantage: str, target: str, since_ms: int, until_ms: int) -> Series:
         return self.recorded.get((link, vantage, target), NO_SAMPLES).between(since_ms, until_ms)
 
+    def stretches(self, link: str, vantage: str, target: str, since_ms: int, until_ms: int, wait_us: int) -> Stretches:
+        return fold(self.series(link, vantage, target, since_ms, until_ms), wait_us)
+
     def events(self, since_ms: int, until_ms: int) -> tuple[Event, ...]:
         return tuple(event for event in self.recorded_events if since_ms <= event.at_us // 1000 < until_ms)
 
@@ -40,6 +45,12 @@ class Recorded:
 
     def close(self) -> None:
         """Nothing is held open."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def digest(file: Path) -> str:

@@ -53,13 +53,13 @@ def link_state(measured: Measured, link: str, contract: Contract, rule: OutageRu
     first, second = measured.timeline(reference, rule), measured.timeline(substitute, rule)
     site_down = union(*(measured.timeline((ALL_LINKS, "county", rung), rule).down for rung in ("gw", "ce")))
     usable = intersect(first.unknown, complement(site_down))
-    samples = measured.rung(*reference, service=False).results
+    rung = measured.rung(*reference, service=False)
     return LinkState(
         link=Timeline(union(first.up, intersect(second.up, usable)), union(first.down, intersect(second.down, usable))),
         service=_service(measured, link, contract, rule),
         givers=((first.known, reference), (first.unknown, substitute)),
-        flaps=failed_runs(samples, first.up),
-        bad_windows=None if rule.dt is None else failed_runs(measured.judged(reference, rule), first.up),
+        flaps=failed_runs(rung.results, first.up, rung.singly),
+        bad_windows=None if rule.dt is None else failed_runs(measured.judged(reference, rule), first.up, rung.singly),
     )
 
 

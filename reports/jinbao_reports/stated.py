@@ -62,7 +62,7 @@ def stated_about(link: str, entries: Iterable[Entry], contract: Contract) -> Sta
         exclusions=tuple(_exclusions([entry for entry in mine if entry.kind == "exclusion"], contract)),
         power_notices=merge(span_of(entry) for entry in mine if entry.kind == "power_notice" and entry.approved),
         server_notices=merge(span_of(entry) for entry in mine if entry.kind == "server_notice"),
-        causes=tuple(sorted(causes, key=lambda entry: (entry.entered_at or 0, entry.id))),
+        causes=tuple(in_order_entered(sorted(causes, key=lambda entry: entry.id))),
         tickets=tuple(_latest_versions(entry for entry in mine if entry.kind == "ticket")),
     )
 

@@ -10,7 +10,7 @@ from agent_records import everything_in
 from agent_sense import S, beat, life
 from hand_clock import HandClock
 from jinbao_lab.ups import Ups
-from jinbao_reports.measured import AgentLife
+from jinbao_reports.life import AgentLife
 
 
 @pytest.fixture

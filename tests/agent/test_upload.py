@@ -13,9 +13,9 @@ import pytest
 from agent_records import BOOT, check_chain, everything_in, records_of, samples
 from hand_clock import HandClock
 from jinbao_agent.chain import Head
-from jinbao_agent.enrol import Code, EnrolError, enrol
+from jinbao_agent.enrol import Code, EnrolError, enrol, rotate
 from jinbao_agent.heartbeat import Beat, Heart
-from jinbao_agent.https import Unreachable
+from jinbao_agent.https import Https, Unreachable
 from jinbao_agent.identity import Home, InUse
 from jinbao_agent.keys import SigningKey
 from jinbao_agent.recorder import Recorder
@@ -564,6 +564,121 @@ def test_an_agent_with_a_past_names_its_last_head(tmp_path: Path, centre: TinyCe
     centre._enrol = lambda document: documents.append(document) or answer(document)  # type: ignore[func-returns-value,method-assign]
     try_enrol(home, centre.code)
     assert documents[0].fields()["predecessor"] == head.as_predecessor("enrolled_again")
+
+
+# Keys that follow one another
+
+
+def test_a_rotated_key_goes_on_in_a_new_chain_and_what_the_old_one_signed_still_arrives(
+    tmp_path: Path, centre: TinyCentre
+) -> None:
+    home = enrolled(tmp_path, centre)
+    old = home.signing_key().public
+
+    async def lives() -> None:
+        async with box(home) as agent:
+            await agent.record(2)
+        rotate(home, None, now_ms=0)
+        async with box(home) as agent:
+            agent.numbers = 12
+            await agent.record(1)
+            await agent.uploader.send()
+            assert await agent.waiting() == []
+
+    asyncio.run(lives())
+    new = home.signing_key().public
+    assert new != old
+    first, second = centre.kept.values()
+    assert {batch.fields()["key"] for batch in first.values()} == {old.fingerprint}
+    assert second[1].fields()["predecessor"]["reason"] == "new_key"
+    assert all(batch.signed.verified_by(new) for batch in second.values())
+    assert kept_samples(centre) == list(range(18))
+
+
+def test_an_exchange_that_was_cut_short_is_finished(
+    tmp_path: Path, centre: TinyCentre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = enrolled(tmp_path, centre)
+    with monkeypatch.context() as patch:
+        patch.setattr(Home, "finish_exchange", lambda self: None)  # the power goes after the enrolment was written
+        rotate(home, None, now_ms=0)
+    enrolment = home.read_enrolment()
+    assert enrolment is not None
+    assert home.signing_key().public.fingerprint != enrolment.key
+    author = home.author()
+    assert (author.agent, author.key.public.fingerprint) == ("yanbian-01", enrolment.key)
+    assert not home.next_key.exists()
+
+
+def test_a_rotation_whose_answer_got_lost_is_asked_for_again_with_the_same_key(
+    tmp_path: Path, centre: TinyCentre, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = enrolled(tmp_path, centre)
+    with monkeypatch.context() as patch:
+        patch.setattr(Https, "post", lambda *_, **__: (_ for _ in ()).throw(Unreachable("gone")))
+        with pytest.raises(Unreachable):
+            rotate(home, None, now_ms=0)
+    asked = SigningKey.load(home.next_key).public
+    assert rotate(home, None, now_ms=0).key == asked.fingerprint
+
+
+def test_another_centre_cannot_rotate_a_key(tmp_path: Path, centre: TinyCentre) -> None:
+    home = enrolled(tmp_path, centre)
+    old, centre.key = home.signing_key().public, SigningKey.generate()
+    with pytest.raises(EnrolError, match="not signed by the centre's key that this agent knows"):
+        rotate(home, None, now_ms=0)
+    assert home.author().key.public == old
+
+
+def test_nobody_who_is_not_enrolled_rotates(tmp_path: Path, centre: TinyCentre) -> None:
+    home = Home(tmp_path / "data")
+    home.make()
+    with pytest.raises(EnrolError, match="not enrolled yet"):
+        rotate(home, None, now_ms=0)
+    enrol(home, Code.parse(centre.code), vantage="township", link="510422101", now_ms=0, again=False)
+    home.key.unlink()
+    with pytest.raises(EnrolError, match="only a new enrolment helps"):
+        rotate(home, None, now_ms=0)
+
+
+def test_batches_that_nobody_vouches_for_hold_up_no_others(tmp_path: Path, centre: TinyCentre) -> None:
+    home = Home(tmp_path / "data")
+
+    async def lives() -> None:
+        async with box(home) as agent:
+            await agent.record(2)
+        home.key.write_bytes(b"spoiled")  # before it was ever enrolled: its signatures are nobody's now
+        home.signing_key()
+        enrol(home, Code.parse(centre.code), vantage="township", link="510422101", now_ms=0, again=False)
+        async with box(home) as agent:
+            agent.numbers = 12
+            await agent.record(1)
+            await agent.uploader.send()
+            assert await agent.waiting() == [1, 2]
+
+    asyncio.run(lives())
+    assert kept_samples(centre) == list(range(12, 18))
+
+
+def test_what_an_earlier_name_signed_is_acknowledged_to_that_name(tmp_path: Path, centre: TinyCentre) -> None:
+    home = enrolled(tmp_path, centre)
+
+    async def lives() -> None:
+        async with box(home) as agent:
+            await agent.record(2)
+            await agent.recorder.use(lambda spool: spool.close(agent.recorder.author))
+        waiting = "yanbian-01"
+        centre.agent = "yanbian-07"
+        enrol(home, Code.parse(centre.code), vantage="township", link="510422101", now_ms=0, again=True)
+        centre.moods = [lambda centre, reply: Reply(200, centre.ack(next(iter(centre.kept)), agent=waiting))]
+        async with box(home) as agent:
+            agent.numbers = 12
+            await agent.record(1)
+            await agent.uploader.send()
+            assert await agent.waiting() == []
+
+    asyncio.run(lives())
+    assert kept_samples(centre) == list(range(18))
 
 
 def test_only_one_agent_runs_on_a_data_folder(tmp_path: Path) -> None:

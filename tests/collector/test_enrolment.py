@@ -1,7 +1,9 @@
 """How a key gets onto the roster, and every way it does not."""
 
+import base64
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -163,3 +165,72 @@ def test_a_name_stands_for_one_vantage(centre: Centre, code: str) -> None:
         centre.enrolment.invite("tw-01", "county", ["*"], centre.place.url, NOON)
     with pytest.raises(LedgerError, match="an agent's name is 1 to 64 letters"):
         centre.enrolment.invite("tw 01", "township", [LINK], centre.place.url, NOON)
+
+
+# Rotation
+
+
+def rotation(old: SigningKey, new: SigningKey, agent: str = "tw-01", **changed: Any) -> bytes:
+    proof = new.sign(f"jinbao-rotate/1\n{agent}\n{old.public.fingerprint}\n".encode())
+    fields = {
+        "key": old.public.fingerprint,
+        "public": new.public.text,
+        "proof": base64.b64encode(proof).decode(),
+        "at": NOON,
+    }
+    return Signed.make("jinbao-rotate/1", {**fields, **changed}, old).to_lines()
+
+
+@pytest.fixture
+def old(centre: Centre, code: str) -> SigningKey:
+    key = SigningKey.generate()
+    enrol(centre, enrol_document(code, key))
+    return key
+
+
+def test_a_key_hands_its_place_to_a_new_one_and_stays_good_until_it_is_revoked(centre: Centre, old: SigningKey) -> None:
+    new = SigningKey.generate()
+    answer = centre.enrolment.rotate(rotation(old, new), NOON)
+    assert answer.verified_by(centre.authority.signing.public)
+    assert answer.fields()["key"] == new.public.fingerprint
+    former, present = centre.roster().of_agent("tw-01")
+    assert (present.key, present.vantage, present.links) == (new.public, former.vantage, former.links)
+    with position_held(centre.place.home.journal) as position:
+        assert centre.enrolment.revoke("tw-01", position, NOON, former=True) == [old.public.fingerprint]
+        with pytest.raises(LedgerError, match="has no former key"):
+            centre.enrolment.revoke("tw-01", position, NOON, former=True)
+    assert centre.roster().members[new.public.fingerprint].revoked_after is None
+
+
+def test_the_same_rotation_again_gets_the_same_answer_and_another_none(centre: Centre, old: SigningKey) -> None:
+    new = SigningKey.generate()
+    first = centre.enrolment.rotate(rotation(old, new), NOON)
+    assert centre.enrolment.rotate(rotation(old, new), NOON).fields() == first.fields()
+    assert len(centre.roster().of_agent("tw-01")) == 2
+    with pytest.raises(EnrolmentError, match="replaced already, by another"):
+        centre.enrolment.rotate(rotation(old, SigningKey.generate()), NOON)
+
+
+def test_whoever_may_not_rotate_is_refused(centre: Centre, old: SigningKey) -> None:
+    thief, new = SigningKey.generate(), SigningKey.generate()
+    refused = {
+        "not signed by an enrolled key": rotation(thief, new),
+        "does not say that it wants": rotation(old, new, proof=base64.b64encode(bytes(64)).decode()),
+        "wants this place": rotation(old, new, agent="tw-02"),
+        "enrolled already": rotation(old, old),
+        "not a rotation": rotation(old, new, proof=7),
+        "expected jinbao-rotate/1": Signed.make(
+            "jinbao-enrol/1", Signed.from_lines(rotation(old, new)).fields(), old
+        ).to_lines(),
+    }
+    for words, document in refused.items():
+        with pytest.raises(EnrolmentError, match=words):
+            centre.enrolment.rotate(document, NOON)
+    forged = Signed(Signed.from_lines(rotation(old, new)).head, bytes(64))
+    with pytest.raises(EnrolmentError, match="not signed by an enrolled key"):
+        centre.enrolment.rotate(forged.to_lines(), NOON)
+    with position_held(centre.place.home.journal) as position:
+        centre.enrolment.revoke("tw-01", position, NOON)
+    with pytest.raises(EnrolmentError, match="revoked"):
+        centre.enrolment.rotate(rotation(old, new), NOON)
+    assert len(centre.roster().of_agent("tw-01")) == 1

@@ -10,9 +10,10 @@ from collecting import LINK, OTHER_LINK, Speaker, TestClock, ack, centre_in, enr
 from jinbao_agent.keys import SigningKey
 from jinbao_agent.peers import PeerSecrets
 from jinbao_agent.wire import Signed
+from jinbao_collector.asking import AskRefused
 from jinbao_collector.centre import Centre
 from jinbao_collector.journal import position_held
-from jinbao_collector.peers import SETTLED_MS, PeersRefused
+from jinbao_collector.peers import SETTLED_MS
 
 
 @pytest.fixture
@@ -113,7 +114,7 @@ def test_a_revoked_keys_secret_is_forgotten_at_once(centre: Centre) -> None:
     with position_held(centre.place.home.journal) as position:
         centre.enrolment.revoke("tw-01", position, centre.now_ms())
     assert told(centre, there).links == {}
-    with pytest.raises(PeersRefused, match="this key is revoked") as refused:
+    with pytest.raises(AskRefused, match="this key is revoked") as refused:
         told(centre, here)
     assert refused.value.status == 401
     assert centre.peers.digest(here.key.public.fingerprint) == ""
@@ -178,7 +179,7 @@ REFUSED: dict[str, tuple[Callable[[Speaker], bytes], int, str]] = {
     "a key nobody knows": (lambda one: request(one, key="f" * 64), 401, "not signed by an enrolled key"),
     "no nonce": (lambda one: request(one, nonce=None), 400, "with key and nonce"),
     "another document": (lambda one: request(one).replace(b"askpeers/1", b"enrol/1", 1), 400, "expected jinbao-askpeers/1"),
-    "no document": (lambda one: b"hello", 400, "not a request for secrets"),
+    "no document": (lambda one: b"hello", 400, "not a signed request"),
 }
 
 
@@ -187,6 +188,6 @@ def test_whoever_is_not_enrolled_is_told_nothing(
     centre: Centre, make: Callable[[Speaker], bytes], status: int, words: str
 ) -> None:
     here, _ = both(centre)
-    with pytest.raises(PeersRefused, match=words) as refused:
+    with pytest.raises(AskRefused, match=words) as refused:
         centre.peers.answer(make(here))
     assert refused.value.status == status

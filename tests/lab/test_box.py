@@ -5,15 +5,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from jinbao_lab.box import NoBox, check
-from sleepers import PATIENCE_S, await_count, mark_of
+from sleepers import mark_of, sleepers
 
 pytestmark = pytest.mark.root
-IN_THE_BOX = "ip netns add somewhere; sleep {mark} & sleep {mark}"
+# One in the background, which ignores a Ctrl-C, and one that a Ctrl-C ends; it says that it is there itself.
+IN_THE_BOX = "ip netns add somewhere; sleep {mark} & sh -c 'echo there; exec sleep {mark}'; exit"
 
 
 @pytest.fixture(autouse=True)
@@ -31,30 +33,39 @@ def mark(tmp_path: Path) -> str:
 
 @pytest.fixture
 def boxed(mark: str) -> Iterator["subprocess.Popen[bytes]"]:
-    """A process that holds a box with two sleepers in it."""
+    """A process that holds a box with two sleepers in it; its output ends when the last of them all has ended."""
     code = (
         "from jinbao_lab import box\n"
         'inner = \'from jinbao_lab import box; import os; box.settle(); os.execvp("sh", ["sh", "-c", \'\n'
         f"inner += repr({IN_THE_BOX.format(mark=mark)!r}) + '])'\n"
         "import sys; sys.exit(box.run_inside([sys.executable, '-c', inner]))"
     )
-    with subprocess.Popen([sys.executable, "-c", code], start_new_session=True) as process:
-        await_count(mark, 2)
+    command = [sys.executable, "-c", code]
+    # Where the tests run in the background a shell has them, and all they start, ignore a Ctrl-C.
+    heed = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, start_new_session=True, stdout=subprocess.PIPE, preexec_fn=heed) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"there\n"
         yield process
         process.kill()
+
+
+def await_the_end(process: "subprocess.Popen[bytes]") -> None:
+    assert process.stdout is not None
+    assert process.stdout.read() == b""
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_nothing_in_the_box_outlives_its_owner(how: signal.Signals, boxed: "subprocess.Popen[bytes]", mark: str) -> None:
     boxed.send_signal(how)
-    boxed.wait(PATIENCE_S)
-    await_count(mark, 0)
+    await_the_end(boxed)
+    assert sleepers(mark) == 0
 
 
 def test_nothing_in_the_box_outlives_a_ctrl_c(boxed: "subprocess.Popen[bytes]", mark: str) -> None:
     os.killpg(boxed.pid, signal.SIGINT)
-    boxed.wait(PATIENCE_S)
-    await_count(mark, 0)
+    await_the_end(boxed)
+    assert sleepers(mark) == 0
 
 
 def test_the_host_sees_nothing_of_the_box(boxed: "subprocess.Popen[bytes]") -> None:

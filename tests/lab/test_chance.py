@@ -7,7 +7,8 @@ import pytest
 
 from jinbao_lab.chance import Wish, as_toml, draw, is_decidable
 from jinbao_lab.cli import main
-from jinbao_lab.faults import FAULTS, Need
+from jinbao_lab.faults import FAULTS
+from jinbao_lab.kind import Need
 from jinbao_lab.scenario import Fault, Rhythm, Scenario, read_scenario
 
 WISHES = [Wish(seed, minutes=0.7, townships=3) for seed in range(12)]
@@ -123,6 +124,19 @@ def test_a_miss_is_told_with_its_seed_and_ends_with_1(
     monkeypatch.setattr("jinbao_reports.attribution.smooth", lambda slices, edges, least_ms: ())
     assert main(["--lang", "en", "replay", "mixed", "--seeds", "3"]) == 1
     assert "1 scenarios with a miss, seeds: 3" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("replay mixed --minutes 2", "replay --minutes, --townships: only of drawn scenarios"),
+        ("replay mixed --townships 3", "replay --minutes, --townships: only of drawn scenarios"),
+        ("run mixed --loopback --seed 3", "run --seed: only --torture draws anything"),
+    ],
+)
+def test_options_without_effect_are_refused(words: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words.split()) == 2
+    assert capsys.readouterr().err.startswith(said)
 
 
 def test_a_folder_that_is_no_runs_is_not_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

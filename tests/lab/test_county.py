@@ -13,7 +13,8 @@ from jinbao_config.links import read_links
 from jinbao_lab.box import NoBox, check
 from jinbao_lab.county import TOWNSHIPS, County
 from jinbao_lab.defects import Answer, Cut, Damage, Dead, Defect, Drawing
-from jinbao_lab.faults import FAULTS, Need
+from jinbao_lab.faults import FAULTS
+from jinbao_lab.kind import Need
 from jinbao_lab.line import TUN
 
 BUILD_AND_COMPARE = Path(compare_ground.__file__)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from jinbao_lab.equipment import Equipment, equipment_for, equipment_for_all
-from jinbao_lab.faults import FAULTS, Need
+from jinbao_lab.faults import FAULTS
+from jinbao_lab.kind import Need
 from jinbao_lab.scenario import Scenario, read_scenario
 
 COUNTY = Scenario(schema="jinbao.scenario/1", name="x", duration=60_000).county

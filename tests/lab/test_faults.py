@@ -8,7 +8,8 @@ import pytest
 
 from compare_ground import COUNTY, defects_of, drawable
 from jinbao_lab.defects import Answer, Cut, Dead, Drawing
-from jinbao_lab.faults import FAULTS, Need
+from jinbao_lab.faults import FAULTS
+from jinbao_lab.kind import Need
 from jinbao_lab.scenario import ROWS, read_scenario
 
 ROOT = Path(__file__).parents[2]

@@ -8,8 +8,8 @@ from jinbao_config.contract import read_contract
 from jinbao_config.links import Links, read_links
 from jinbao_config.services import read_agent, read_collector
 from jinbao_lab.equipment import Equipment
-from jinbao_lab.faults import Need
 from jinbao_lab.files import COLLECTOR_PORT, Desk, declare
+from jinbao_lab.kind import Need
 from jinbao_lab.loopback import Loopback
 from jinbao_lab.namespaces import rungs_of
 from jinbao_lab.scenario import Scenario

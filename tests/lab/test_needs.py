@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from jinbao_lab import disk, line, needs
-from jinbao_lab.faults import Need
+from jinbao_lab.kind import Need
 from jinbao_lab.processes import Failed
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from jinbao_lab.county import County
 from jinbao_lab.equipment import Equipment
-from jinbao_lab.faults import FAULTS, Need
+from jinbao_lab.faults import FAULTS
 from jinbao_lab.files import Desk
+from jinbao_lab.kind import Need
 from jinbao_lab.loopback import Loopback
 from jinbao_lab.processes import Failed
 from jinbao_lab.scene import App, Collector, Stage

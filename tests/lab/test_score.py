@@ -198,6 +198,36 @@ def test_time_counted_while_another_part_of_the_carriers_network_is_broken_is_ju
     assert changed(blame_the_modem).unjust == ()
 
 
+DARK = replace(TRUTH, battery=("01",), notices=(), faults=(fault("dark", "office_dark", "01", (10, 40)),))
+
+
+@pytest.mark.parametrize(
+    ("row", "until", "notices", "found"),
+    [
+        ("9", 12.1, ((12.1, 30),), []),  # the first look: the office is dark for its agent, not yet for the county
+        ("9", 12.1, (), ["11.05–12.10 s"]),  # nothing keeps it from being smoothed away
+        ("10", 12.1, ((12.1, 30),), ["11.05–12.10 s"]),  # no look across this edge says so
+        ("9", 13, ((13, 30),), ["12.55–13.00 s"]),  # the second look is past it
+    ],
+)
+def test_what_a_look_across_an_edge_says_is_right_only_where_an_instant_keeps_it(
+    row: str, until: float, notices: tuple[tuple[float, float], ...], found: list[str]
+) -> None:
+    stated = [Noticed(kind="power_notice", type="", links=(A,), from_us=at(since), to_us=at(to)) for since, to in notices]
+    dark = {"cause": "POWER_SUSPECTED", "party": "unknown", "class": "disputed"}
+    made = {
+        "period": {"from": instant(0), "to": instant(100)},
+        "links": [
+            link(A, 0, outage("A-1", piece(10.4, until, row), {**piece(until, 40.4, "9b"), **dark})),
+            link(B, 0),
+            link(C, 0),
+        ],
+        "events": [],
+    }
+    result = score(replace(DARK, notices=tuple(stated)), made)
+    assert [miss.split(":")[0] for miss in misses(result)] == found
+
+
 def test_a_slice_that_ends_elsewhere_is_a_miss() -> None:
     def shift(a: dict[str, Any], b: dict[str, Any], c: dict[str, Any]) -> None:
         b["outages"][0] = outage("B-1", piece(10.9, 19, "4"), piece(19, 26.3, "11"))

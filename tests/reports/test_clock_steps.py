@@ -5,7 +5,12 @@ from itertools import product
 import pytest
 
 from jinbao_agent.sample import Event, Sample
-from jinbao_reports.clock_steps import restamp, restamp_events, steps_of
+from jinbao_reports.clock_steps import restamp_events, steps_of
+from jinbao_reports.interval import FOREVER
+from jinbao_reports.right_clock import Source
+from jinbao_reports.rung import Rung
+from jinbao_reports.source import Recorded
+from jinbao_reports.timeline import Meaning
 from samples import series_of
 
 S = 1_000_000
@@ -41,6 +46,17 @@ def samples(*spans: tuple[int, int, int]) -> list[Sample]:
     ]
 
 
+def restamped(found: list[Sample], steps: list[Event]) -> list[int]:
+    """The samples' instants on the right clock, one by one; run together, they have the same edges."""
+    source = Recorded({(LINK, "township", "core"): series_of(found, T // 1000)})
+    rung = Rung.prepare(
+        Source(source, (LINK, "township", "core"), FOREVER[0], Meaning(2000)), steps_of(steps, LINK, "township")
+    )
+    at = rung.close_up(*FOREVER).records.at.tolist()
+    assert (rung.records.at[0], rung.records.last[-1], rung.records.count.sum()) == (at[0], at[-1], len(at))
+    return at
+
+
 def true_instants(seconds: int) -> list[int]:
     return [(NOON + mono) // 1000 for mono in range(0, seconds * S, T)]
 
@@ -50,9 +66,8 @@ def test_a_sample_sent_between_the_step_and_its_being_seen_is_no_anchor(synced: 
     """The clock jumps at 50 s, just before a probe; the agent sees it 2 ms after."""
     ahead = (AHEAD, 0) if synced else (0, AHEAD)
     told = step(NOON + 50 * S + 2000 + ahead[1], 50 * S + 2000, ahead[1] - ahead[0], synced)
-    series = series_of(samples((0, 50 * S, ahead[0]), (50 * S, 100 * S, ahead[1])), T // 1000)
-    moved, _ = restamp(series, steps_of([told], LINK, "township"))
-    assert moved.at.tolist() == true_instants(100)
+    found = samples((0, 50 * S, ahead[0]), (50 * S, 100 * S, ahead[1]))
+    assert restamped(found, [told]) == true_instants(100)
 
 
 @pytest.mark.parametrize(("there", "back"), list(product((0, 1), (0, 1))))
@@ -67,9 +82,8 @@ def test_a_clock_that_is_set_wrong_and_right_again_moves_events_with_the_samples
     # Where the wrong clock was taken for disciplined and the right one not, the evidence puts all on the wrong one.
     shift = AHEAD if (there, back) == (1, 0) else 0
     assert found == [20 * S + shift, 45 * S + shift, 75 * S + shift]
-    series = series_of(samples((0, 30 * S, 0), (30 * S, 60 * S, AHEAD), (60 * S, 90 * S, 0)), T // 1000)
-    moved, _ = restamp(series, steps_of(steps, LINK, "township"))
-    assert moved.at.tolist() == [at + shift // 1000 for at in true_instants(90)]
+    moved = restamped(samples((0, 30 * S, 0), (30 * S, 60 * S, AHEAD), (60 * S, 90 * S, 0)), steps)
+    assert moved == [at + shift // 1000 for at in true_instants(90)]
 
 
 def test_a_boot_with_a_wrong_clock_is_put_right_from_its_first_word_on() -> None:
@@ -96,6 +110,5 @@ def test_another_agents_clock_is_its_own() -> None:
 def test_two_like_steps_with_a_sample_between_are_told_apart() -> None:
     """The jump of the first, already undone, is not taken for that of the second."""
     steps = [step(NOON + 35 * S, 35 * S, 30 * S, 1), step(NOON + 45 * S, 45 * S, 30 * S, 1)]
-    series = series_of(samples((0, 40 * S, -60 * S), (40 * S, 50 * S, -30 * S), (50 * S, 90 * S, 0)), T // 1000)
-    moved, _ = restamp(series, steps_of(steps, LINK, "township"))
-    assert moved.at.tolist() == true_instants(90)
+    found = samples((0, 40 * S, -60 * S), (40 * S, 50 * S, -30 * S), (50 * S, 90 * S, 0))
+    assert restamped(found, steps) == true_instants(90)

@@ -3,7 +3,6 @@
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -54,8 +53,7 @@ def test_sets_of_time_obey_the_laws_of_sets(left: list[Span], right: list[Span])
 def test_up_and_down_never_overlap_and_stay_inside_the_holds(signs: str) -> None:
     samples = results_of(signs)
     timeline = hysteresis(samples, 3)
-    every = np.arange(len(samples))
-    held = merge(zip(samples.at(every).tolist(), samples.ends(every).tolist(), strict=True))
+    held = merge(zip(samples.at.tolist(), samples.held.tolist(), strict=True))
     assert not intersect(timeline.up, timeline.down)
     assert subtract(timeline.known, held) == ()
 

@@ -1,13 +1,16 @@
 """What is kept, read back: the reading half that judgement asks, in another process while the collector writes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from jinbao_agent.sample import Event
 from jinbao_collector import CollectorError
+from jinbao_collector.home import Home
 from jinbao_collector.series import Series
+from jinbao_collector.stretches import Stretches
 
 SeriesKey = tuple[str, str, str]
 """(link, vantage, target)"""
@@ -30,7 +33,8 @@ class Flaw:
 class Reader(Protocol):
     """One snapshot: what arrives after opening changes nothing it says.
 
-    Never handed out: records beyond their key's scope, of a key after its revocation, of an unknown schema.
+    Never handed out: records beyond their key's scope, of a key after its revocation, of an unknown schema; nor samples that
+    another one contradicts, wherever that one was stamped.
     """
 
     def names(self) -> set[SeriesKey]:
@@ -39,6 +43,10 @@ class Reader(Protocol):
 
     def series(self, link: str, vantage: str, target: str, since_ms: int, until_ms: int) -> Series:
         """The samples of [since, until)."""
+        ...
+
+    def stretches(self, link: str, vantage: str, target: str, since_ms: int, until_ms: int, wait_us: int) -> Stretches:
+        """The same samples run together, by whether they were answered within `wait_us`: cheap, however long the window."""
         ...
 
     def events(self, since_ms: int, until_ms: int) -> tuple[Event, ...]:
@@ -55,10 +63,20 @@ class Reader(Protocol):
 
     def close(self) -> None: ...
 
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
 
 def open_store(directory: Path) -> Reader:
-    """Over a collector's data directory. Raises StoreError, LedgerError, or VolumeError naming a damaged file; so does whatever
-    the reader is asked later."""
+    """Over a collector's data directory: what is sealed, and the journal behind it. Raises StoreError, LedgerError, or
+    VolumeError naming a damaged file; so does whatever the reader is asked later."""
+    from jinbao_collector.store.embedded import EmbeddedReader
     from jinbao_collector.store.journal_reader import JournalReader
 
-    return JournalReader(directory)
+    return EmbeddedReader(directory) if Home(directory).store.exists() else JournalReader(directory)
+
+
+def in_order(events: Iterable[Event]) -> tuple[Event, ...]:
+    """The one order of events, whatever order they came in; each once."""
+    return tuple(sorted(set(events), key=attrgetter("at_us", "link", "vantage", "event", "boot", "detail")))

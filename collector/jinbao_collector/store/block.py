@@ -82,7 +82,7 @@ class _Gathered:
     def summed(self, differences: list[int]) -> Ints:
         """First value and differences of each batch -> values. Wraps like any int64, so the sum over batches may."""
         total = np.cumsum(np.array(differences, np.int64))
-        sizes = np.array(self.sizes)
+        sizes = ints(self.sizes)
         first = np.cumsum(sizes) - sizes
         before = np.concatenate((np.zeros(1, np.int64), total))[first]
         values: Ints = total - np.repeat(before, sizes)

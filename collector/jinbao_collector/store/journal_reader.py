@@ -1,80 +1,28 @@
-"""The journal read in place: batches found by time, each decoded once, put together so that order of arrival does not show."""
+"""The journal read in place, put together so that order of arrival does not show: slow, and what other readers must equal."""
 
-import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-
 from jinbao_agent.sample import Event
-from jinbao_agent.wire import sha256
-from jinbao_collector.agents import Member, read_roster
-from jinbao_collector.chains import SCHEMA_UNKNOWN
-from jinbao_collector.home import Home
-from jinbao_collector.ledger import ENROLMENT, REVOCATION, Ledger
-from jinbao_collector.series import NO_SAMPLES, Ints, Series, build_series
-from jinbao_collector.store import Flaw, SeriesKey, StoreError
-from jinbao_collector.store.block import Block, Columns, Words, decode
-from jinbao_collector.store.flaws import Flagged, FlawFinder
-from jinbao_collector.volume import Volume, month_files
-from jinbao_config import units
-from jinbao_config.links import ALL_LINKS
+from jinbao_collector.series import NO_SAMPLES, Series
+from jinbao_collector.store import Flaw, SeriesKey, in_order
+from jinbao_collector.store.journal_rows import JournalRows
+from jinbao_collector.store.samples import resolved, together, within
+from jinbao_collector.stretches import Stretches, fold
 
-# The same sample kept twice with other content may lie on the other side of a window's edge; so far beyond it is looked for.
-_MARGIN_MS = 3_600_000
-# Makes day numbers positive, whatever the clocks said: SQLite's division rounds towards zero.
-_SHIFT_MS = units.DAY_MS * 10**8
-_FAR_MS = 2**62 // 1000
-
-
-@dataclass(frozen=True)
-class _Voice:
-    """One sender of one file as far as it may be believed: up to journal position `last`. `span` encloses the file."""
-
-    volume: Volume
-    sender: int
-    member: Member
-    last: int
-    span: tuple[int, int]
-
-    def days_within(self, since_ms: int, until_ms: int) -> list[int]:
-        if until_ms <= self.span[0] or self.span[1] < since_ms:
-            return []
-        return [day for day, newest in self._days.items() if day * units.DAY_MS - _SHIFT_MS < until_ms and newest >= since_ms]
-
-    @cached_property
-    def _days(self) -> Mapping[int, int]:
-        """Day -> the newest instant (milliseconds) of the batches whose oldest lies in it."""
-        rows = self.volume.db.execute(
-            "SELECT (oldest_ms + ?) / ? AS day, max(newest_ms) FROM batch INDEXED BY batch_time"
-            " WHERE sender = ? AND position <= ? GROUP BY day",
-            (_SHIFT_MS, units.DAY_MS, self.sender, self.last),
-        )
-        return dict(rows.fetchall())
+_EVER = -(2**62), 2**62
 
 
 class JournalReader:
-    """A snapshot of a collector's data directory."""
+    """A snapshot of a collector's data directory, by its journal alone."""
 
     def __init__(self, directory: Path) -> None:
-        home = Home(directory)
-        files = month_files(home.journal)
-        if not files:
-            raise StoreError(f"{directory}: no journal in here; expected a collector's data directory")
-        with Ledger(home.ledger) as ledger:
-            self._roster = read_roster(ledger.rows(ENROLMENT, REVOCATION))
-        self._volumes = [Volume(file, writing=False) for file in files]
-        self._snapshot = self._volumes[-1].last
-        self._voices = [voice for volume in self._volumes for voice in self._voices_of(volume)]
-        self._outcomes, self._boots = Words(), Words()
-        self._blocks: dict[tuple[str, int, int], Block] = {}
+        self._rows = JournalRows(directory)
         self._conflicts: set[Flaw] = set()
+        self._read: dict[SeriesKey, Series] = {}
 
     def close(self) -> None:
-        for volume in self._volumes:
-            volume.close()
+        self._rows.close()
 
     def __enter__(self) -> "JournalReader":
         return self
@@ -83,115 +31,28 @@ class JournalReader:
         self.close()
 
     def names(self) -> set[SeriesKey]:
-        return {
-            (link, voice.member.vantage, target)
-            for voice in self._voices
-            for link, target in voice.volume.db.execute(
-                "SELECT link, target FROM rung WHERE sender = ? AND since <= ?", (voice.sender, voice.last)
-            )
-            if voice.member.speaks_for(link)
-        }
+        return self._rows.names()
 
     def series(self, link: str, vantage: str, target: str, since_ms: int, until_ms: int) -> Series:
-        parts = [
-            block.rungs[link, target]
-            for voice in self._voices
-            if voice.member.vantage == vantage and voice.member.speaks_for(link)
-            for block in self._blocks_within(voice, since_ms - _MARGIN_MS, until_ms + _MARGIN_MS)
-            if (link, target) in block.rungs
-        ]
-        if not parts:
-            return NO_SAMPLES
-        built = self._joined(parts)
-        cut = replace(
-            built.between(since_ms, until_ms), conflicts=tuple(at for at in built.conflicts if since_ms <= at < until_ms)
-        )
-        self._conflicts.update(Flaw("conflict", link, target, at) for at in cut.conflicts)
-        return cut
+        found = within(self._whole((link, vantage, target)), since_ms, until_ms)
+        self._conflicts.update(Flaw("conflict", link, target, at) for at in found.conflicts)
+        return found
+
+    def _whole(self, key: SeriesKey) -> Series:
+        """All of it: what contradicts a sample may have been stamped at any time."""
+        if key not in self._read:
+            parts = [self._rows.samples(part) for part in self._rows.columns(*key, *_EVER)]
+            self._read[key] = resolved(together(parts)) if parts else NO_SAMPLES
+        return self._read[key]
+
+    def stretches(self, link: str, vantage: str, target: str, since_ms: int, until_ms: int, wait_us: int) -> Stretches:
+        return fold(self.series(link, vantage, target, since_ms, until_ms), wait_us)
 
     def events(self, since_ms: int, until_ms: int) -> tuple[Event, ...]:
-        found = {
-            event
-            for voice in self._voices
-            for block in self._blocks_within(voice, since_ms, until_ms)
-            for event in block.events
-            if since_ms <= event.at_us // 1000 < until_ms
-        }
-        return tuple(
-            sorted(found, key=lambda event: (event.at_us, event.link, event.vantage, event.event, event.boot, event.detail))
-        )
+        return in_order(self._rows.events(since_ms, until_ms))
 
     def inputs(self) -> Mapping[str, str]:
-        """`journal`: over the row that closes each finished month, which attests all of its rows, and each row of the last."""
-        lines = []
-        for volume in self._volumes[:-1]:
-            closed = volume.closed
-            if closed is None:
-                raise StoreError(f"{volume.file}: is not closed although another month follows")
-            lines.append((volume.last, closed.hash))
-        lines += self._volumes[-1].all_hashes(self._snapshot)
-        text = "".join(f"{position} {hashed}\n" for position, hashed in lines)
-        return {"journal": sha256(text.encode()), "roster": self._roster.digest}
+        return self._rows.inputs()
 
     def flaws(self) -> tuple[Flaw, ...]:
-        finder = FlawFinder(self._volumes, self._snapshot)
-        return tuple(sorted(self._conflicts | finder.find(list(self._flagged()))))
-
-    def _flagged(self) -> Iterator[Flagged]:
-        for volume in self._volumes:
-            rows = volume.db.execute(
-                "SELECT agent, chain, vantage, key, number, oldest_ms, newest_ms, verdicts"
-                " FROM batch INDEXED BY batch_flagged JOIN sender ON sender.id = sender"
-                " WHERE verdicts <> '[]' AND position <= ?",
-                (self._snapshot,),
-            )
-            for agent, chain, vantage, key, number, oldest, newest, verdicts in rows:
-                member = self._roster.members[key]
-                links = member.links if member.vantage == "township" else (ALL_LINKS,)
-                yield Flagged(agent, chain, vantage, links, number, oldest, newest, tuple(json.loads(verdicts)))
-
-    def _voices_of(self, volume: Volume) -> Iterator[_Voice]:
-        span = _span(volume)
-        for (_, key, _, vantage), sender in volume.senders.items():
-            member = self._roster.members.get(key)
-            # A key that speaks for another vantage than its own is out of scope with all it says.
-            if member is not None and member.vantage == vantage:
-                last = self._snapshot if member.revoked_after is None else min(self._snapshot, member.revoked_after)
-                yield _Voice(volume, sender, member, last, span)
-
-    def _blocks_within(self, voice: _Voice, since_ms: int, until_ms: int) -> Iterator[Block]:
-        since_ms, until_ms = max(since_ms, -_FAR_MS), min(until_ms, _FAR_MS)
-        for day in voice.days_within(since_ms, until_ms):
-            name = (voice.volume.name, voice.sender, day)
-            if name not in self._blocks:
-                self._blocks[name] = self._decoded(voice, day)
-            yield self._blocks[name]
-
-    def _decoded(self, voice: _Voice, day: int) -> Block:
-        begin = day * units.DAY_MS - _SHIFT_MS
-        rows = voice.volume.db.execute(
-            "SELECT head, body FROM batch INDEXED BY batch_time WHERE sender = ? AND oldest_ms >= ? AND oldest_ms < ?"
-            f" AND position <= ? AND body IS NOT NULL AND verdicts NOT LIKE '%\"{SCHEMA_UNKNOWN}\"%'",
-            (voice.sender, begin, begin + units.DAY_MS, voice.last),
-        )
-        member = voice.member
-        return decode(rows, member.agent, member.vantage, member.speaks_for, self._outcomes, self._boots)
-
-    def _joined(self, parts: list[Columns]) -> Series:
-        def column(name: str) -> Ints:
-            return np.concatenate([getattr(part, name) for part in parts]).astype(np.int64)
-
-        outcomes, outcome = self._outcomes.sorted(column("outcome"))
-        boots, boot = self._boots.sorted(column("boot"))
-        return build_series(
-            column("sent_us"), outcome, column("rtt"), column("interval"), boot, column("seq"), column("mono"), outcomes, boots
-        )
-
-
-def _span(volume: Volume) -> tuple[int, int]:
-    """What the samples and events of a finished month's file enclose, as its closing row says; anything for the last file."""
-    closed = volume.closed
-    if closed is None:
-        return -_FAR_MS, _FAR_MS
-    fields = closed.fields()
-    return (fields["oldest_ms"], fields["newest_ms"]) if fields["oldest_ms"] is not None else (_FAR_MS, -_FAR_MS)
+        return tuple(sorted(self._conflicts | self._rows.flaws()))

@@ -11,6 +11,7 @@ from jinbao_reports.render.month_text import CAUSES_IN_A_SENTENCE, class_word, l
 from jinbao_reports.render.report import CLASSED, Clause, Evidence, Exclusion, Link, Outage, Report, Slice
 
 _INTEGRITY_SHOWN = 30
+_LONG_S = 100 * 3600  # figures of nine characters in eight columns
 
 
 def _column(key: str, mm: float, lang: str, align: str = "left", nowrap: bool = False) -> Column:
@@ -34,6 +35,21 @@ def summary(report: Report, lang: str) -> list[Block]:
     rows: list[list[Cell]] = [_summary_row(link, lang) for link in report.links]
     rows.append(_mean_row(report, lang))
     return [note(month_words.NOTES["summary"].to(lang), leads=True), table(columns, rows, keep=True)]
+
+
+def verdicts(report: Report, lang: str) -> Block:
+    """The shortest summary: bounds and verdict, for a page that is signed."""
+    columns = [
+        _column("link", 50, lang),
+        _figure("range", 60, lang),
+        _column("verdict", 46, lang, nowrap=True),
+    ]
+    rows: list[list[Cell]] = []
+    for link in report.links:
+        low, high = (figures.percent(link.ratios[key], lang) for key in ("low", "high"))
+        shown = cell(words.verdict(link.verdict, lang), tone=link.verdict)
+        rows.append([link.name, low if low == high else f"{low} – {high}", shown])
+    return table(columns, rows, keep=True)
 
 
 def _bounds(low: str, high: str) -> Cell:
@@ -77,9 +93,9 @@ def _mean_row(report: Report, lang: str) -> list[Cell]:
     return [month_words.CELLS["mean"].to(lang), _bounds(low, high), "", counted, "", ""]
 
 
-def causes(report: Report, lang: str) -> list[Block]:
-    """The causes in a table, where they are too many for a sentence."""
-    if len(report.group.causes) <= CAUSES_IN_A_SENTENCE:
+def causes(report: Report, lang: str, *, always: bool = False) -> list[Block]:
+    """The causes in a table, where they are too many for a sentence, or always."""
+    if not report.group.causes or (len(report.group.causes) <= CAUSES_IN_A_SENTENCE and not always):
         return []
     columns = [
         _column("cause", 60, lang),
@@ -101,18 +117,23 @@ def causes(report: Report, lang: str) -> list[Block]:
     return [table(columns, rows)]
 
 
-def outages(report: Report, scope: str, lang: str) -> Block | None:
-    """One row a slice; number, link and span stand once for each outage. None when there is none."""
+def outages(report: Report, scope: str, lang: str, most: int | None = None) -> Block | None:
+    """One row a slice; number, link and span stand once for each outage. `most`: only so many, the longest.
+
+    None when there is none.
+    """
     columns = [
         _column("number", 8, lang, "right", nowrap=True),
         _column("link", 21, lang),
         _column("span", 29, lang, "left", nowrap=True),
-        _figure("duration", 15, lang),
+        _figure("duration", 16.5, lang),
         _column("cause", 19, lang),
         _column("party_class", 20, lang),
-        _column("evidence", 44, lang),
+        _column("evidence", 42.5, lang),
     ]
     found = [(link, outage) for link in report.links for outage in link.outages if outage.scope == scope]
+    if most is not None:
+        found = sorted(found, key=lambda pair: (-pair[1].period_seconds, pair[1].onset, pair[0].code))[:most]
     found.sort(key=lambda pair: (pair[1].onset, pair[0].code))
     rows = [row for number, (link, outage) in enumerate(found, 1) for row in _outage_rows(number, link, outage, report, lang)]
     return table(columns, rows) if rows else None
@@ -154,11 +175,11 @@ def _slice_cells(piece: Slice, lang: str) -> list[Cell]:
         figures.duration(piece.seconds),
         words.word(words.CAUSES, piece.cause, lang),
         lines(words.word(words.PARTIES, piece.party, lang), class_word(piece.class_, lang)),
-        lines(_row(piece.row, lang), *_ladders(piece.evidence, lang)),
+        lines(_row(piece.row, lang), *ladders(piece.evidence, lang)),
     ]
 
 
-def _ladders(evidence: tuple[Evidence, ...], lang: str) -> Iterable[str]:
+def ladders(evidence: tuple[Evidence, ...], lang: str) -> Iterable[str]:
     """One line a vantage: which rungs answered, which refused, which did not answer. Outcomes in full are in the JSON."""
     for vantage in words.VANTAGES:
         seen: dict[str, list[str]] = {"answered": [], "refused": [], "silent": []}
@@ -215,7 +236,7 @@ def time_parts(report: Report, lang: str) -> Block:
     heads = ("service", "up", "down", "removed", "others", "disputed", "unclaimed", "unknown")
     columns = [_column("link", 25.6, lang), *(_figure(head, 16.3, lang) for head in heads)]
     rows = [[link.name, *(figures.duration(link.seconds[part]) for part in parts)] for link in report.links]
-    return table(columns, rows, keep=True)
+    return table(columns, rows, keep=True, small=report.period.seconds >= _LONG_S)
 
 
 def quality(report: Report, lang: str) -> Block:

@@ -10,6 +10,7 @@ from fractions import Fraction
 
 from jinbao_reports import words
 from jinbao_reports.render.node import Node, StatementError
+from jinbao_reports.render.parts import Band, Day, Month, read_band, read_day, read_month
 
 SCHEMA = "jinbao.statement/1"
 CLASSED = ("counted", "excluded", "not_carrier", "disputed", "unclaimed")
@@ -58,6 +59,8 @@ class Outage:
     period_seconds: Fraction
     suspect: bool
     ticket: str | None
+    reported_at: datetime | None
+    acked_at: datetime | None
     claim_state: str | None
     slices: tuple[Slice, ...]
 
@@ -80,8 +83,11 @@ class Exclusion:
     span: Span
     applied: Fraction
     reason: str | None
+    notified_at: datetime | None
+    author: str
     approved_by: str | None
     approved_at: datetime | None
+    document: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,9 @@ class Link:
     unknown: tuple[Span, ...]
     exclusions: tuple[Exclusion, ...]
     clauses: tuple[Clause, ...]
+    months: tuple[Month, ...]
+    days: tuple[Day, ...]
+    bands: tuple[Band, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +167,7 @@ class Contract:
     version: str
     effective: tuple[str, str | None]  # first day in force, first day no longer
     target: Fraction
+    claim_window: Fraction | None  # within it an outage must be reported; None: it need not
     placeholders: frozenset[str]
 
 
@@ -178,6 +188,8 @@ class Report:
     inputs: Mapping[str, str]
     version: str
     manifest: tuple[str, str] | None  # day and hash of the latest daily manifest covering the period
+    demonstration: bool  # made-up data: every page says so
+    number: tuple[int, int | None] | None  # of a frozen report, and of the one it amends (docs/evidence.md)
 
     def ratio(self, key: str) -> Fraction | None:
         """A share among the profile's parameters."""
@@ -205,7 +217,13 @@ def read_report(statement: Mapping[str, object]) -> Report:
         inputs={name: top.node("inputs").text(name) for name in top.node("inputs").fields},
         version=top.node("made_by").text("version"),
         manifest=None if manifest is None else _manifest(top.node("manifest")),
+        demonstration=statement.get("demonstration") is True,
+        number=_number(top.node("issue")) if "issue" in statement else None,
     )
+
+
+def _number(node: Node) -> tuple[int, int | None]:
+    return node.count("number"), None if node.raw("amends", "a number or null") is None else node.count("amends")
 
 
 def _span(node: Node) -> Span:
@@ -238,6 +256,7 @@ def _contract(top: Node) -> Contract:
         version=contract.text("version"),
         effective=(effective.text("from"), effective.maybe_text("to")),
         target=contract.number("target"),
+        claim_window=contract.maybe_number("claim_window"),
         placeholders=frozenset(top.texts("placeholders")),
     )
 
@@ -264,6 +283,9 @@ def _link(node: Node) -> Link:
         unknown=tuple(_span(span) for span in node.nodes("unknown_spans")),
         exclusions=tuple(_exclusion(exclusion) for exclusion in node.nodes("exclusions")),
         clauses=tuple(_clause(clause) for clause in node.nodes("clauses")),
+        months=tuple(read_month(month) for month in node.nodes("months")),
+        days=tuple(read_day(day) for day in node.nodes("days")),
+        bands=tuple(read_band(band) for band in node.nodes("bands")),
     )
 
 
@@ -288,6 +310,8 @@ def _outage(node: Node) -> Outage:
         period_seconds=node.number("period_seconds"),
         suspect=node.flag("suspect"),
         ticket=node.maybe_text("ticket"),
+        reported_at=node.maybe_instant("reported_at"),
+        acked_at=node.maybe_instant("acked_at"),
         claim_state=node.maybe_text("claim_state"),
         slices=tuple(_slice(piece) for piece in node.nodes("slices")),
     )
@@ -314,8 +338,11 @@ def _exclusion(node: Node) -> Exclusion:
         span=_span(node),
         applied=node.number("applied_seconds"),
         reason=node.maybe_text("reason_if_not"),
+        notified_at=node.maybe_instant("notified_at"),
+        author=node.maybe_text("author") or "",
         approved_by=node.maybe_text("approved_by"),
         approved_at=node.maybe_instant("approved_at"),
+        document=node.maybe_text("document"),
     )
 
 

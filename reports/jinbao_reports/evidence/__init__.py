@@ -1,0 +1,1 @@
+"""Evidence packages: a report with everything that proves it, checked by anybody, offline (docs/evidence.md)."""
