@@ -176,7 +176,8 @@ def _frame(source: Source, order: Order, drawn: _Drawn) -> Iterator[tuple[str, b
     manifests, declared = _through(source, drawn.days), _declared(order.asked)
     last = manifests[-1]
     yield "package.json", as_json(_facts(source, order, declared))
-    yield from accompanying(source.key.fingerprint, last.name, last.signed.hash).items()
+    demonstration = "demonstration" in drawn.statement
+    yield from accompanying(source.key.fingerprint, last.name, last.signed.hash, demonstration=demonstration).items()
     for name, path in declared.items():
         yield name, path.read_bytes()
     yield "keys/centre.txt", key_text(source.key.raw).encode()
@@ -213,10 +214,10 @@ def _declared(asked: Asked) -> Mapping[str, Path]:
     return {"config/links.toml": asked.links, **contracts, "config/calendar.toml": asked.calendar or SHIPPED, **indicators}
 
 
-def accompanying(key: str, day: str, hashed: str) -> dict[str, bytes]:
+def accompanying(key: str, day: str, hashed: str, *, demonstration: bool) -> dict[str, bytes]:
     """What every package of this version has: the page that explains it, and the program that checks it."""
     return {
-        "README.txt": readme.text(key, day, hashed, _VERSION).encode(),
+        "README.txt": readme.text(key, day, hashed, _VERSION, demonstration=demonstration).encode(),
         **{name: path.read_bytes() for name, path in _verifier().items()},
     }
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from jinbao_agent.wire import Signed, WireError, sha256
 from jinbao_collector import CollectorError, stamps
-from jinbao_collector.ledger import LedgerText
+from jinbao_collector.ledger import DEMONSTRATION, LedgerText
 from jinbao_config.shape import ConfigError
 from jinbao_reports.evidence.package import accompanying
 from jinbao_reports.evidence.rebuild import Rebuilt
@@ -59,6 +59,7 @@ class Verified:
     size: int
     bare: int
     partial: bool
+    demonstration: bool
     stamped: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -94,8 +95,10 @@ def verify_package(
     until, report = chains.manifests[-1].day, package.sha256("report.json")
     outcome = UNANCHORED if through is None else VERIFIED if through == until else PARTLY
     outcome = OTHER_VERSION if not ours else BODIES_MISSING if bare else outcome
-    partial = package.facts["asked"].get("outage") is not None
-    return Verified(outcome, through, until, version, len(days), found, report, package.size, bare, partial, stamped)
+    partial, demonstration = package.facts["asked"].get("outage") is not None, _is_demonstration(chains)
+    return Verified(
+        outcome, through, until, version, len(days), found, report, package.size, bare, partial, demonstration, stamped
+    )
 
 
 def _check_tokens(package: Package, chains: Chains, known: Known) -> dict[str, int]:
@@ -125,10 +128,14 @@ def _check_declared(package: Package, attested: Manifest) -> None:
         raise Broken("calendar", sha256=package.sha256("config/calendar.toml"))
 
 
+def _is_demonstration(chains: Chains) -> bool:
+    return any(row.kind == DEMONSTRATION for row in chains.ledger)
+
+
 def _check_accompanying(package: Package, chains: Chains) -> None:
     """Nobody attests the page and the program in a package, so they are compared with our own."""
     last = chains.manifests[-1]
-    own = accompanying(chains.fingerprint, last.day, last.hash)
+    own = accompanying(chains.fingerprint, last.day, last.hash, demonstration=_is_demonstration(chains))
     for name in sorted({*own, *package.names("verify")}):
         if name not in own or package.sha256(name) != sha256(own[name]):
             raise Broken("unlike", name=name)

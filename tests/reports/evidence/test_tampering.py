@@ -7,6 +7,7 @@ recomputed figures and, where he forged all of these alike, what the auditor kno
 import base64
 import hashlib
 import json
+import pickle
 import random
 import zlib
 from collections.abc import Callable
@@ -340,6 +341,13 @@ def test_a_fork_without_its_verdict_is_told(tmp_path: Path) -> None:
     forger.rows("2021-04-12", lambda rows: [row._replace(verdicts="[]") if "fork" in row.verdicts else row for row in rows])
     with pytest.raises(Broken, match="lacks the verdict fork"):
         verify_package(forger.pack(tmp_path / "forged.zip"), Known())
+
+
+def test_what_another_process_finds_is_told_here() -> None:
+    """Days are checked by several; what one of them finds comes back whole."""
+    found = pickle.loads(pickle.dumps(Broken("rows", day="2021-04-09", row=7)))
+    assert (found.code, found.facts) == ("rows", {"day": "2021-04-09", "row": 7})
+    assert found.says("en").endswith("look from row 7 on")
 
 
 def test_no_two_sentences_are_alike() -> None:
