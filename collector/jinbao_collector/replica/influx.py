@@ -6,7 +6,7 @@ Texts are bound as Flux string literals. Times are fetched as they are printed, 
 import csv
 import io
 from collections.abc import Iterator, Mapping
-from itertools import groupby
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from influxdb_client.rest import ApiException
 
 from jinbao_agent.sample import Event
 from jinbao_collector.replica import BUCKET, FORBIDDEN, REFUSED, TOKEN, UNREACHABLE, ReplicaTrouble
-from jinbao_collector.replica.hours import FIGURES, Hours
+from jinbao_collector.replica.hours import FIGURES, HOUR_MS, Hours
 from jinbao_collector.replica.points import EVENT, SAMPLE, Tags, event_of, samples_of_points, tag, tags_of, untag
 from jinbao_collector.series import Ints, ints
 from jinbao_collector.store import SeriesKey
@@ -26,10 +26,9 @@ _ALL = "1970-01-01T00:00:00Z", "2255-01-01T00:00:00Z"
 _STATES = {401: TOKEN, 403: FORBIDDEN, 404: BUCKET, 400: REFUSED}
 _TIMEOUT_MS = 600_000
 _DAYS_AT_ONCE = 8 * 86_400_000
+_HOUR_US = HOUR_MS * 1000
 _COLUMNS = 'keep(columns: ["_time", "_value", "_field", "outcome", "boot", "interval", "clock"])'
 _DIALECT = Dialect(header=True, annotations=[], delimiter=",")
-
-Row = Mapping[str, str]
 
 
 class Influx:
@@ -49,7 +48,8 @@ class Influx:
   |> filter(fn: (r) => r._measurement == "{SAMPLE}" and r._field == "seq")
   |> group(columns: ["link", "vantage", "target"])
   |> first()'''
-        return {(untag(row["link"]), row["vantage"], untag(row["target"])) for row in self._rows(flux)}
+        found = (table.tags for table in self._tables(flux))
+        return {(untag(tags["link"]), tags["vantage"], untag(tags["target"])) for tags in found}
 
     def hours(self, key: SeriesKey) -> Hours:
         parts = [f"data = {self._points(key, *_ALL)}"]
@@ -64,19 +64,18 @@ class Influx:
         return Hours.of(self._figures("\n".join(parts)))
 
     def _figures(self, flux: str) -> Iterator[tuple[Tags, int, str, int]]:
-        for row in self._rows(flux):
-            hour = int(np.datetime64(row["_time"].removesuffix("Z"), "h").astype(np.int64))
-            yield tags_of(row), hour, f"{row['_field']} {row['result']}", int(row["_value"])
+        for table in self._tables(flux):
+            tags, name = tags_of(table.tags), f"{table.tags['_field']} {table.tags['result']}"
+            for hour, value in zip((table.stamps // _HOUR_US).tolist(), table.numbers.tolist(), strict=True):
+                yield tags, hour, name, value
 
     def samples(self, key: SeriesKey, since_ms: int, until_ms: int) -> list[Samples]:
         found = []
         for begin in range(since_ms, until_ms, _DAYS_AT_ONCE):
             window = _instant(begin), _instant(min(begin + _DAYS_AT_ONCE, until_ms))
-            flux = f"""{self._points(key, *window)}
-  |> keep(columns: ["_time", "_value", "_field", "outcome", "boot", "interval", "clock"])"""
             points: dict[Tags, dict[str, tuple[Ints, Ints]]] = {}
-            for (tags, field), rows in groupby(self._rows(flux), lambda row: (tags_of(row), row["_field"])):
-                points.setdefault(tags, {})[field] = _columns(list(rows))
+            for table in self._tables(f"{self._points(key, *window)} |> {_COLUMNS}"):
+                points.setdefault(tags_of(table.tags), {})[table.tags["_field"]] = table.stamps, table.numbers
             found += [samples_of_points(tags, fields) for tags, fields in points.items() if "seq" in fields]
         return found
 
@@ -85,7 +84,7 @@ class Influx:
             return []
         flux = f'''{self._from(_instant(since_ms), _instant(until_ms))}
   |> filter(fn: (r) => r._measurement == "{EVENT}" and r._field == "at")'''
-        return [event_of(row, int(row["_value"])) for row in self._rows(flux)]
+        return [event_of(table.tags, at_us) for table in self._tables(flux) for at_us in table.numbers.tolist()]
 
     def _from(self, since: str, until: str) -> str:
         return (
@@ -97,7 +96,7 @@ class Influx:
         return f'''{self._from(since, until)}
   |> filter(fn: (r) => r._measurement == "{SAMPLE}" and r.link == {link} and r.vantage == {vantage} and r.target == {target})'''
 
-    def _rows(self, flux: str) -> Iterator[Row]:
+    def _tables(self, flux: str) -> "Iterator[_Table]":
         try:
             answer = self._asking.query_raw(flux, dialect=_DIALECT)
             answer.auto_close = False  # or the last line could not be read
@@ -110,24 +109,52 @@ class Influx:
             raise ReplicaTrouble(UNREACHABLE, f"{self.address}: cannot be reached: {problem}") from None
 
 
-def _tables(text: Any) -> Iterator[Row]:
-    """The rows of all tables: before each of another shape stands a line of names, and an empty one before that."""
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Points that share their tags: those, `result` and `_field` among them; times as printed, and values."""
+
+    tags: Mapping[str, str]
+    times: list[str]
+    values: list[str]
+
+    @property
+    def stamps(self) -> Ints:
+        """Microseconds."""
+        stamps: Ints = np.array([time.removesuffix("Z") for time in self.times], "datetime64[us]").astype(np.int64)
+        return stamps
+
+    @property
+    def numbers(self) -> Ints:
+        return ints(map(int, self.values))
+
+
+def _tables(text: Any) -> Iterator[_Table]:
+    """Before each table of another shape stands a line of names, and an empty one before that."""
     names: list[str] | None = None
+    made: _Table | None = None
+    number = time = value = -1
     for cells in csv.reader(text):
         if not cells:
             names = None
         elif names is None:
             names = cells
+            if "error" in names:
+                continue
+            number, time, value = (names.index(name) for name in ("table", "_time", "_value"))
+            if made:
+                yield made
+            made = None
+        elif "error" in names:
+            raise ReplicaTrouble(REFUSED, f"the server gave up: {' '.join(cells)}")
         else:
-            row = dict(zip(names, cells, strict=True))
-            if row.get("error"):
-                raise ReplicaTrouble(REFUSED, f"the server gave up: {row['error']}")
-            yield row
-
-
-def _columns(rows: list[Row]) -> tuple[Ints, Ints]:
-    stamps = np.array([row["_time"].removesuffix("Z") for row in rows], "datetime64[us]").astype(np.int64)
-    return stamps, ints(int(row["_value"]) for row in rows)
+            if made is None or made.tags["table"] != cells[number]:
+                if made:
+                    yield made
+                made = _Table(dict(zip(names, cells, strict=True)), [], [])
+            made.times.append(cells[time])
+            made.values.append(cells[value])
+    if made:
+        yield made
 
 
 def _instant(at_ms: int) -> str:
