@@ -5,7 +5,7 @@ Texts are bound as Flux string literals. Times are fetched as they are printed, 
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from influxdb_client.rest import ApiException
 
 from jinbao_agent.sample import Event
 from jinbao_collector.replica import BUCKET, FORBIDDEN, REFUSED, TOKEN, UNREACHABLE, ReplicaTrouble
-from jinbao_collector.replica.hours import FIGURES, HOUR_MS, Hours
+from jinbao_collector.replica.hours import FIGURES, HOUR_MS, Hours, Span
 from jinbao_collector.replica.points import EVENT, SAMPLE, Tags, event_of, samples_of_points, tag, tags_of, untag
 from jinbao_collector.series import Ints, ints
 from jinbao_collector.store import SeriesKey
@@ -25,7 +25,7 @@ from jinbao_collector.store.samples import Samples
 _ALL = "1970-01-01T00:00:00Z", "2255-01-01T00:00:00Z"
 _STATES = {401: TOKEN, 403: FORBIDDEN, 404: BUCKET, 400: REFUSED}
 _TIMEOUT_MS = 600_000
-_DAYS_AT_ONCE = 8 * 86_400_000
+_DAYS_AT_ONCE, _SPANS_AT_ONCE = 8 * 86_400_000, 100
 _HOUR_US = HOUR_MS * 1000
 _COLUMNS = 'keep(columns: ["_time", "_value", "_field", "outcome", "boot", "interval", "clock"])'
 _DIALECT = Dialect(header=True, annotations=[], delimiter=",")
@@ -52,11 +52,12 @@ class Influx:
         return {(untag(tags["link"]), tags["vantage"], untag(tags["target"])) for tags in found}
 
     def hours(self, key: SeriesKey) -> Hours:
-        parts = [f"data = {self._points(key, *_ALL)}"]
+        # Each figure begins anew: tables that two of them share are read into memory, not added up where they lie.
+        parts = []
         for figure, fields in FIGURES.items():
             these = " or ".join(f'r._field == "{field}"' for field in fields)
             parts.append(
-                f"data |> filter(fn: (r) => {these})"
+                f"{self._points(key, *_ALL)} |> filter(fn: (r) => {these})"
                 f' |> aggregateWindow(every: 1h, fn: {figure}, createEmpty: false, timeSrc: "_start")'
                 f" |> {_COLUMNS}"
                 f' |> yield(name: "{figure}")'
@@ -69,14 +70,18 @@ class Influx:
             for hour, value in zip((table.stamps // _HOUR_US).tolist(), table.numbers.tolist(), strict=True):
                 yield tags, hour, name, value
 
-    def samples(self, key: SeriesKey, since_ms: int, until_ms: int) -> list[Samples]:
+    def samples(self, key: SeriesKey, spans: Iterable[Span]) -> list[Samples]:
         found = []
-        for begin in range(since_ms, until_ms, _DAYS_AT_ONCE):
-            window = _instant(begin), _instant(min(begin + _DAYS_AT_ONCE, until_ms))
-            points: dict[Tags, dict[str, tuple[Ints, Ints]]] = {}
-            for table in self._tables(f"{self._points(key, *window)} |> {_COLUMNS}"):
-                points.setdefault(tags_of(table.tags), {})[table.tags["_field"]] = table.stamps, table.numbers
-            found += [samples_of_points(tags, fields) for tags, fields in points.items() if "seq" in fields]
+        for request in _requests(spans):
+            asked = (
+                f'{self._points(key, _instant(since), _instant(until))} |> {_COLUMNS} |> yield(name: "{number}")'
+                for number, (since, until) in enumerate(request)
+            )
+            points: dict[tuple[str, Tags], dict[str, tuple[Ints, Ints]]] = {}
+            for table in self._tables("\n".join(asked)):
+                place = table.tags["result"], tags_of(table.tags)
+                points.setdefault(place, {})[table.tags["_field"]] = table.stamps, table.numbers
+            found += [samples_of_points(tags, fields) for (_, tags), fields in points.items() if "seq" in fields]
         return found
 
     def events(self, since_ms: int, until_ms: int) -> list[Event]:
@@ -155,6 +160,19 @@ def _tables(text: Any) -> Iterator[_Table]:
             made.values.append(cells[value])
     if made:
         yield made
+
+
+def _requests(spans: Iterable[Span]) -> Iterator[list[Span]]:
+    """Spans of some days at most, so many together that asking costs little beside answering."""
+    request: list[Span] = []
+    for since, until in spans:
+        for begin in range(since, until, _DAYS_AT_ONCE):
+            request.append((begin, min(begin + _DAYS_AT_ONCE, until)))
+            if len(request) == _SPANS_AT_ONCE or sum(end - start for start, end in request) >= _DAYS_AT_ONCE:
+                yield request
+                request = []
+    if request:
+        yield request
 
 
 def _instant(at_ms: int) -> str:
