@@ -198,8 +198,9 @@ def _install(setup: Setup) -> int:
             print(say(f"已有且不同，未改动 {file}（--again 覆盖）", f"is there and differs, left alone: {file} (--again)"))
         print(say("接下来（root）：", "next, as root:"))
         print(f"  systemctl daemon-reload && systemctl enable --now {UNIT}")
-        print(f"  jinbao-agent --config {places.config} enrol 'CODE'   # jinbao-collector invite")
-        print(f"  jinbao-agent --config {places.config} check")
+        ours = Path(sys.executable).with_name("jinbao-agent")  # an environment's commands are not on root's PATH
+        print(f"  {ours} --config {places.config} enrol 'CODE'   # jinbao-collector invite")
+        print(f"  {ours} --config {places.config} check")
 
     setup.show({"written": [str(file) for file in done.written], "kept": [str(file) for file in done.kept]}, tell)
     return 0

@@ -24,7 +24,7 @@ from jinbao_reports.words import Text
 REFUSALS: tuple[type[Exception], ...] = (ConfigError, BadInput, TemplateFault)
 FAILURES: tuple[type[Exception], ...] = (RenderError, StatementError, MailError, OSError)
 DONE, BAD_NEWS = 0, 1
-_BROKEN_CHAIN = ("fork",)
+BROKEN_CHAIN = ("fork",)
 _NO_EVIDENCE = {"replica", "unsigned"}
 
 Json = dict[str, Any]
@@ -146,7 +146,7 @@ def _answer(asked: Arguments) -> Answer:
 
 def bad_news(made: Json) -> int:
     """Bad news is a link that fails, or two batches that claim one place in a chain."""
-    broken = any(flaw["kind"] in _BROKEN_CHAIN for flaw in made["integrity"])
+    broken = any(flaw["kind"] in BROKEN_CHAIN for flaw in made["integrity"])
     return BAD_NEWS if broken or any(link["verdict"] == "fail" for link in made["links"]) else DONE
 
 

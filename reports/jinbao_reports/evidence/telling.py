@@ -49,6 +49,7 @@ _PARTIAL = Text(
     "只证明一次中断：{rows}行中有{hidden}行只有哈希；披露哪些由打包者选择，全貌请看整期证据包",
     "proves one outage only: of {rows} rows {hidden} are hashes; whoever packed it chose which; see the period's package",
 )
+_DEMONSTRATION = Text("演示数据：均非实测", "demonstration data: nothing of it was measured")
 _STAMPED = Text("{day}的清单由时间戳机构于{at}见证", "the manifest of {day} was time-stamped at {at}")
 _OUTCOMES = {
     VERIFIED: Text("属实：与外部锚点一致，至{until}", "VERIFIED: agrees with what you know from outside, through {until}"),
@@ -92,6 +93,7 @@ def facts(done: Verified, *, figures: bool) -> dict[str, Any]:
         "hidden": done.found.hidden,
         "bare": done.bare,
         "partial": done.partial,
+        "demonstration": done.demonstration,
         "signatures": done.found.signatures,
         "report": done.report,
         "bytes": done.size,
@@ -106,6 +108,8 @@ def lines(done: Verified, lang: str, *, figures: bool) -> Iterator[str]:
     )
     if done.outcome != OTHER_VERSION:
         yield (_FIGURES if figures else _NO_FIGURES).to(lang)
+    if done.demonstration:
+        yield _DEMONSTRATION.to(lang)
     if done.partial:
         yield _PARTIAL.to(lang, hidden=found.hidden, rows=found.rows)
     for day, at in done.stamped.items():

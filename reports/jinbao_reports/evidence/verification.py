@@ -10,10 +10,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from jinbao_agent.wire import Signed, WireError
+from jinbao_agent.wire import Signed, WireError, sha256
 from jinbao_collector import CollectorError, stamps
-from jinbao_collector.ledger import LedgerText
+from jinbao_collector.ledger import DEMONSTRATION, LedgerText
 from jinbao_config.shape import ConfigError
+from jinbao_reports.evidence.package import accompanying
 from jinbao_reports.evidence.rebuild import Rebuilt
 from jinbao_reports.evidence.report import Json, report_of
 from jinbao_reports.evidence.source import as_json
@@ -58,6 +59,7 @@ class Verified:
     size: int
     bare: int
     partial: bool
+    demonstration: bool
     stamped: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -83,6 +85,8 @@ def verify_package(
     ours = version == metadata.version("jinbao-uptime")
     try:
         _check_declared(package, chains.manifests[-1])
+        if ours:
+            _check_accompanying(package, chains)
         if ours and recompute:
             _check_figures(package, chains, found.flagged, told)
     except (ConfigError, BadInput, CollectorError, WireError, KeyError, TypeError, ValueError) as problem:
@@ -91,8 +95,10 @@ def verify_package(
     until, report = chains.manifests[-1].day, package.sha256("report.json")
     outcome = UNANCHORED if through is None else VERIFIED if through == until else PARTLY
     outcome = OTHER_VERSION if not ours else BODIES_MISSING if bare else outcome
-    partial = package.facts["asked"].get("outage") is not None
-    return Verified(outcome, through, until, version, len(days), found, report, package.size, bare, partial, stamped)
+    partial, demonstration = package.facts["asked"].get("outage") is not None, _is_demonstration(chains)
+    return Verified(
+        outcome, through, until, version, len(days), found, report, package.size, bare, partial, demonstration, stamped
+    )
 
 
 def _check_tokens(package: Package, chains: Chains, known: Known) -> dict[str, int]:
@@ -120,6 +126,21 @@ def _check_declared(package: Package, attested: Manifest) -> None:
             raise Broken("declared", name=name, day=attested.day)
     if package.sha256("config/calendar.toml") not in (shipped().sha256, fields.get("calendar")):
         raise Broken("calendar", sha256=package.sha256("config/calendar.toml"))
+
+
+def _is_demonstration(chains: Chains) -> bool:
+    return any(row.kind == DEMONSTRATION for row in chains.ledger)
+
+
+def _check_accompanying(package: Package, chains: Chains) -> None:
+    """Nobody attests the page and the program in a package, so they are compared with our own."""
+    last = chains.manifests[-1]
+    own = accompanying(chains.fingerprint, last.day, last.hash, demonstration=_is_demonstration(chains))
+    for name in sorted({*own, *package.names("verify")}):
+        if name not in own or package.sha256(name) != sha256(own[name]):
+            raise Broken("unlike", name=name)
+    if as_json(package.facts) != package.read("package.json"):
+        raise Broken("unlike", name="package.json")
 
 
 @dataclass(frozen=True)

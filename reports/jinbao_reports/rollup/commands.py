@@ -10,6 +10,7 @@ from jinbao_collector.home import write_durably
 from jinbao_config.counties import read_counties
 from jinbao_reports import words
 from jinbao_reports.arguments import add_lang
+from jinbao_reports.commands import BROKEN_CHAIN
 from jinbao_reports.notation import exact, ratio, seconds
 from jinbao_reports.printing import percent, print_json, print_table
 from jinbao_reports.rollup.figures import Figures, figures
@@ -38,7 +39,7 @@ _REMARKS = {
     "placeholder": Text("{file}：含占位数值，不能作为依据", "{file}: holds placeholders, and proves nothing"),
     "as_of": Text("{file}：按较早时点所知评定", "{file}: judged by what was known at an earlier time"),
 }
-_FLAW = Text("{file}：数据有疑点 {kind}", "{file}: its evidence has a flaw, {kind}")
+_FLAW = Text("{file}：{flaw}", "{file}: {flaw}")
 
 
 def add_sign_arguments(command: argparse.ArgumentParser) -> None:
@@ -92,8 +93,13 @@ def rollup(asked: argparse.Namespace) -> int:
         print_table(_COLUMNS, (_row(area, asked.lang) for area in areas), asked.lang)
         for found in statements:
             for kind in found.remarks:
-                print(_REMARKS.get(kind, _FLAW).to(asked.lang, file=found.file, kind=kind))
-    return BAD_NEWS if any(area.verdict == "fail" for area in areas) else DONE
+                print(_remark(found.file, kind, asked.lang))
+    broken = any(kind in BROKEN_CHAIN for found in statements for kind in found.remarks)
+    return BAD_NEWS if broken or any(area.verdict == "fail" for area in areas) else DONE
+
+
+def _remark(file: str, kind: str, lang: str) -> str:
+    return _REMARKS.get(kind, _FLAW).to(lang, file=file, flaw=words.word(words.INTEGRITY, kind, lang))
 
 
 def _row(area: Area, lang: str) -> tuple[str, ...]:

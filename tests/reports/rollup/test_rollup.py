@@ -261,6 +261,17 @@ def test_the_table_speaks_both_languages_and_tells_what_weakens_it(desk: Desk) -
     assert all(word in english for word in ("passing", words.verdict("fail", "en"), "placeholders", "earlier time"))
 
 
+@pytest.mark.parametrize(("kind", "code"), [("replica", 0), ("fork", 1)])
+def test_what_the_evidence_says_against_itself_travels_up(desk: Desk, kind: str, code: int) -> None:
+    file = desk.statement("510422", {"510422101": 0})
+    made = json.loads(file.read_text(encoding="utf-8"))
+    made["integrity"] = [{"kind": kind, "link": "510422101", "target": "", "at": APRIL[0]}]
+    file.write_text(json.dumps(made), encoding="utf-8")
+    asked = ["rollup", desk.signed(file, "510422"), "--counties", str(desk.folder / "counties.toml")]
+    ended, told, _ = desk.run(*asked)
+    assert (ended, words.INTEGRITY[kind].to("zh") in told) == (code, True)
+
+
 _classes = st.integers(0, 10**6)
 _links = st.dictionaries(
     st.sampled_from([f"{county}{number}" for county in ("510422", "510421", "513401") for number in range(101, 105)]),

@@ -103,10 +103,11 @@ def check_anchors(chains: Chains, sheets: list[str], keys: list[str]) -> str | N
 
 
 def _centre(package: Package) -> bytes:
+    text = package.read("keys/centre.txt")
     try:
-        key = base64.b64decode(package.read("keys/centre.txt"), validate=False)
+        key = base64.b64decode(text)
     except ValueError:
         key = b""
-    if len(key) != 32:
+    if len(key) != 32 or base64.b64encode(key) + b"\n" != text:
         raise Broken("format", name="keys/centre.txt", problem="not 32 bytes in base64")
     return key

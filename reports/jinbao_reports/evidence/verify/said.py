@@ -64,6 +64,10 @@ SAYS = {
         "the legal calendar was swapped: neither this version's nor attested by a manifest ({sha256})",
     ),
     "token": ("{day}的时间戳不成立：{problem}", "the time stamp of {day} does not hold: {problem}"),
+    "unlike": (
+        "成员“{name}”不是本版本打包的那一份",
+        "member {name} is not the one that this version packs",
+    ),
     "figures": (
         "重算不符：{place}，报告称{said}，重算得{found}",
         "a figure does not follow from the evidence: {place} is {said} in the report, {found} recomputed",
