@@ -216,7 +216,7 @@ class _Workbook:
 
     def _ledger(self) -> None:
         sheet, lang = self._sheet("ledger"), self.lang
-        self._heads(sheet, LEDGER, _LEDGER_COLUMNS, (26, 11, 20, 19, 19, 11, 11, 24, 10, 10, 11, 12, 18))
+        self._heads(sheet, LEDGER, _LEDGER_COLUMNS, (26, 11, 24, 19, 19, 11, 11, 36, 17, 10, 13, 12, 18))
         for row, (link, outage, piece) in enumerate(self.rows, 1):
             self._ledger_row(sheet, row, link, outage, piece)
         last = len(self.rows) + _SPARE
