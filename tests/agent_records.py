@@ -1,6 +1,9 @@
 """Records as an agent makes them, and what an agent's spool holds, for the tests of spool, recorder and upload."""
 
+import contextlib
 import random
+import sqlite3
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -8,7 +11,7 @@ from jinbao_agent.chain import Author
 from jinbao_agent.keys import SigningKey
 from jinbao_agent.sample import Event, Sample
 from jinbao_agent.spool import Spool
-from jinbao_agent.wire import GENESIS, Batch, decode_body
+from jinbao_agent.wire import GENESIS, Batch, Signed, decode_body
 
 LINK, BOOT = "510422101", "boot-1"
 CLOCK = {"sync": 1, "maxerror_us": 900, "esterror_us": 20, "state": "OK"}
@@ -86,3 +89,12 @@ def everything_in(file: Path) -> tuple[list[Batch], list[Sample], list[Event]]:
         return batches, closed, events
     finally:
         spool.close_file()
+
+
+def ring_of(file: Path) -> tuple[list[Sample], list[Event]]:
+    """What a spool still has of what the centre acknowledged. The file is only read."""
+    with contextlib.closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as db:
+        rows = db.execute(
+            "SELECT head, signature, packed FROM batch JOIN body USING (id) WHERE acked = 1 ORDER BY id"
+        ).fetchall()
+    return records_of(Batch(Signed(head, signature), zlib.decompress(packed)) for head, signature, packed in rows)

@@ -12,9 +12,11 @@ from typing import Any
 from jinbao_agent.keys import SigningKey
 from jinbao_agent.sample import Event, Sample
 from jinbao_agent.wire import GENESIS, Batch, Signed, make_batch, pack
-from jinbao_collector.centre import Centre, Place, create
+from jinbao_collector.centre import Centre, create
 from jinbao_collector.follower import Feed, advance
 from jinbao_collector.ingest import Answer
+from jinbao_collector.place import Place
+from jinbao_collector.store import Reader
 from jinbao_collector.store.sealer import Sealer
 from jinbao_collector.store.writing import StoreWriting
 from jinbao_config.services import read_collector
@@ -162,6 +164,16 @@ def sealed(centre: Centre, rows: int = 10_000, *, tidy: bool = True) -> int:
         while tidy and sealer.tidy():
             pass
         return sealer.cursor
+
+
+def told(reader: Reader) -> dict[object, list[tuple[int, ...]]]:
+    """Everything a reader says of samples."""
+    found: dict[object, list[tuple[int, ...]]] = {}
+    for key in sorted(reader.names()):
+        series = reader.series(*key, 0, 2**60)
+        columns = (series.at, series.outcome, series.rtt, series.boot, series.seq, series.mono)
+        found[key] = list(zip(*(column.tolist() for column in columns), strict=True))
+    return found
 
 
 def ack(answer: Answer) -> dict[str, Any]:

@@ -1,85 +1,75 @@
-"""Servers on loopback that say what a test wants said, in plain text or over TLS."""
+"""Real servers that get a copy of a journal: VictoriaMetrics is started, an InfluxDB 2.x is used where one is given."""
 
-import datetime
-import socket
-import ssl
-import threading
+import os
+import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+import pytest
+from influxdb_client import InfluxDBClient
 
-THEN = datetime.datetime(2001, 1, 2, tzinfo=datetime.UTC)
+from jinbao_collector.follower import Feed
+from jinbao_collector.home import Home
+from jinbao_collector.replica.forwarding import step
+from jinbao_collector.replica.influx import Influx
+from jinbao_collector.replica.reading import ServerReader
+from jinbao_collector.replica.victoria import Victoria
+from jinbao_config.replicas import ReplicaConfig
+from tiny_influx import forwarding_to
+from victoria import flush, victoria
+
+INFLUX = {name: os.environ.get(f"JINBAO_INFLUX_{name}") for name in ("URL", "ORG", "TOKEN")}
+
+
+@dataclass(frozen=True)
+class Place:
+    """A server that is empty: how it is written to, made to show what was written, and read."""
+
+    config: ReplicaConfig
+    token: str
+    settle: Callable[[], None]
+    reader: Callable[[], ServerReader]
+    address: str
+
+    def fill(self, data: Path, *, again: bool = False, site: str | None = None) -> None:
+        """Copies a whole journal."""
+        config = replace(self.config, name="again" if again else site or "copy", site=site)
+        with forwarding_to(data, config, token=self.token) as forwarder:
+            while step(forwarder, Feed(Home(data).journal)):
+                pass
+        self.settle()
 
 
 @contextmanager
-def listener(backlog: int = 16, host: str = "127.0.0.1") -> Iterator[socket.socket]:
-    """Its kernel accepts; nobody ever reads or answers."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.create_server((host, 0), family=family, backlog=backlog) as server:
-        yield server
+def _victoria(folder: Path) -> Iterator[Place]:
+    with victoria(folder / "victoria") as address:
+        config = ReplicaConfig(name="copy", kind="victoriametrics", url=address)
+        yield Place(config, "", lambda: flush(address), lambda: ServerReader(Victoria(address)), address)
 
 
 @contextmanager
-def service(serve: Callable[[socket.socket], None]) -> Iterator[int]:
-    """One connection, handed to `serve`."""
-
-    def accept() -> None:
+def _influx(folder: Path) -> Iterator[Place]:
+    url, org, token = INFLUX["URL"], INFLUX["ORG"], INFLUX["TOKEN"]
+    if not (url and org and token):
+        pytest.skip(
+            "set JINBAO_INFLUX_URL, JINBAO_INFLUX_ORG and JINBAO_INFLUX_TOKEN to an InfluxDB 2.x that may be written to"
+        )
+    bucket = f"jinbao-test-{secrets.token_hex(4)}"
+    with InfluxDBClient(url, token=token, org=org) as client:
+        made = client.buckets_api().create_bucket(bucket_name=bucket, org=org)
         try:
-            connection, _ = server.accept()
-        except OSError:
-            return  # closed before anybody came
-        with connection:
-            serve(connection)
-
-    with listener() as server:
-        thread = threading.Thread(target=accept)
-        thread.start()
-        try:
-            yield server.getsockname()[1]
+            config = ReplicaConfig(name="copy", kind="influxdb", url=url, org=org, bucket=bucket, token_env="TOKEN")
+            yield Place(
+                config,
+                token,
+                lambda: None,
+                lambda: ServerReader(Influx(url, org, bucket, token)),
+                f"{url}?org={org}&bucket={bucket}",
+            )
         finally:
-            server.shutdown(socket.SHUT_RDWR)
-            thread.join()
+            client.buckets_api().delete_bucket(made)
 
 
-def says(answer: bytes) -> Callable[[socket.socket], None]:
-    def serve(connection: socket.socket) -> None:
-        connection.recv(4096)
-        connection.sendall(answer)
-
-    return serve
-
-
-def self_signed(file: Path, until: datetime.datetime = THEN) -> Path:
-    """A key and its certificate for another name, by default expired: we ask whether the service answers, nothing else."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "somebody.else")])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(THEN - datetime.timedelta(days=1))
-        .not_valid_after(until)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    file.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
-    return file
-
-
-def says_securely(certificate: Path, answer: bytes) -> Callable[[socket.socket], None]:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-
-    def serve(connection: socket.socket) -> None:
-        with context.wrap_socket(connection, server_side=True) as secure:
-            secure.recv(4096)
-            secure.sendall(answer)
-
-    return serve
+SERVERS: dict[str, Callable[[Path], AbstractContextManager[Place]]] = {"victoriametrics": _victoria, "influxdb": _influx}

@@ -10,10 +10,12 @@ import errno
 import os
 import struct
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 STEP_US = 50_000  # smaller corrections are no step: they move no sample across a slot and no edge across a second
+LEAST_SLEEP_US = 1_000_000
 _SYNC_GRACE_S = 2.0
 _FALLBACK_S = 1.0
 
@@ -93,6 +95,25 @@ class Step:
     at_us: int
     boottime_us: int
     synced: bool
+
+
+class SleepWatch:
+    """Tells how long the machine was suspended: CLOCK_BOOTTIME goes on meanwhile, CLOCK_MONOTONIC does not (time(7))."""
+
+    def __init__(self, clock: Clock, awake_us: Callable[[], int] = lambda: time.monotonic_ns() // 1000) -> None:
+        self._clock, self._awake_us = clock, awake_us
+        self._asleep_us = self._asleep()
+
+    def slept_us(self) -> int:
+        """Since it was asked last; 0 for less than a second, which is no suspension but the reading of two clocks."""
+        slept_us = self._asleep() - self._asleep_us
+        if slept_us < LEAST_SLEEP_US:
+            return 0
+        self._asleep_us += slept_us
+        return slept_us
+
+    def _asleep(self) -> int:
+        return self._clock.boottime_us() - self._awake_us()
 
 
 class StepWatch:

@@ -11,7 +11,7 @@ NOT_SENT = "not_sent:"
 EVENTS = frozenset(
     {
         *("heartbeat", "start", "stop", "boot", "clock_step", "mains_off", "mains_on", "los_on", "los_off"),
-        *("peer_counts", "path", "certificate"),
+        *("suspend", "peer_counts", "path", "certificate"),
     }
 )
 

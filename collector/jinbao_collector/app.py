@@ -6,6 +6,7 @@ import functools
 import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from importlib.metadata import version
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -14,17 +15,19 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from jinbao_agent.wire import Signed
+from jinbao_collector import CollectorError, door
 from jinbao_collector.asking import AskRefused
 from jinbao_collector.centre import Centre
+from jinbao_collector.daily import days
 from jinbao_collector.enrolment import EnrolmentError
 from jinbao_collector.ingest import Answer, Refused
 from jinbao_collector.ledger import LedgerError
+from jinbao_config.shape import ConfigError
 
 log = logging.getLogger("jinbao_collector")
 
 _BODY_S = 30.0
 _DOCUMENT_BYTES = 64 * 1024
-_DAY_CHECK_S = 20.0
 _DRAINED = 8
 
 
@@ -40,6 +43,9 @@ def make_app(centre: Centre) -> Starlette:
             route("/v1/peers", post_peers, "POST"),
             route("/v1/config", post_config, "POST"),
             route("/v1/ca", get_ca, "GET"),
+            route("/api/v2/write", post_write, "POST"),
+            route("/health", get_health, "GET"),
+            route("/ping", get_ping, "GET"),
             route("/healthz", get_healthz, "GET"),
             route("/readyz", get_readyz, "GET"),
             route("/metrics", get_metrics, "GET"),
@@ -99,6 +105,31 @@ async def _answer_document(centre: Centre, request: Request, answer: Callable[[b
     return Response(signed.to_lines(), media_type="application/octet-stream")
 
 
+async def post_write(centre: Centre, request: Request) -> Response:
+    """Telegraf's `outputs.influxdb_v2`: docs/telegraf.md."""
+    body = b""
+    try:
+        centre.intake.admit(_address(request))
+        body = await _body(request, centre.place.config.refuse.request)
+        precision = request.query_params.get("precision", "ns")
+        return _wrap(await run_in_threadpool(centre.door.write, body, dict(request.headers), precision, centre.now_ms()))
+    except Refused as problem:
+        centre.intake.refuse(problem, body, _address(request))
+        return _wrap(door.refusal(problem))
+    except (CollectorError, ConfigError, OSError) as problem:
+        log.error("nothing can be taken from Telegraf just now: %s", problem)
+        return _wrap(door.unavailable(problem))
+
+
+async def get_health(centre: Centre, request: Request) -> Response:
+    """As an InfluxDB answers, for writers that look first."""
+    return Response(json.dumps(door.health(version("jinbao-uptime"))), media_type="application/json")
+
+
+async def get_ping(centre: Centre, request: Request) -> Response:
+    return Response(status_code=204, headers={"X-Influxdb-Build": "jinbao", "X-Influxdb-Version": version("jinbao-uptime")})
+
+
 async def get_ca(centre: Centre, request: Request) -> Response:
     """Public, and fetched before anything is trusted: the code's fingerprint vouches for it."""
     return Response(centre.authority.ca_pem, media_type="application/x-pem-file")
@@ -111,10 +142,11 @@ async def get_healthz(centre: Centre, request: Request) -> Response:
 
 async def get_readyz(centre: Centre, request: Request) -> Response:
     """Batches can be taken in; 503 with the reasons when not."""
-    troubles = await run_in_threadpool(centre.troubles)
+    troubles, lags = await run_in_threadpool(lambda: (centre.troubles(), centre.lags()))
     facts = {
         "ready": not troubles,
         "troubles": troubles,
+        "followers": [lag.facts() for lag in lags],
         "position": centre.journal.position,
         "last_commit_ms": centre.journal.committed_ms,
     }
@@ -149,25 +181,8 @@ async def _body(request: Request, most: int) -> bytes:
 
 @contextlib.asynccontextmanager
 async def _days(centre: Centre, app: Starlette) -> AsyncIterator[None]:
-    """Makes the manifests of days that end while it serves, and before it does."""
-    task = asyncio.create_task(_make_manifests(centre))
-    try:
+    async with days(centre):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-async def _make_manifests(centre: Centre) -> None:
-    while True:
-        try:
-            await run_in_threadpool(centre.make_due_manifests)
-        except Exception:
-            # The days stay due and are tried again; batches must be taken in meanwhile.
-            log.exception("the daily manifest could not be made")
-        # Looked at often rather than slept until midnight: the clock may be set.
-        await asyncio.sleep(_DAY_CHECK_S)
 
 
 def _address(request: Request) -> str:

@@ -3,12 +3,10 @@
 import contextlib
 import datetime
 import fcntl
-import hashlib
+import logging
 import os
 import threading
-import zoneinfo
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from jinbao_collector.admission import RefusedRing
 from jinbao_collector.agents import LiveRoster
 from jinbao_collector.authority import Authority, AuthorityError, exposed
 from jinbao_collector.configurations import Configurations
+from jinbao_collector.door import Door
 from jinbao_collector.enrolment import Enrolment
 from jinbao_collector.heard import last_heard
 from jinbao_collector.home import Home
@@ -27,12 +26,16 @@ from jinbao_collector.ingest import Intake
 from jinbao_collector.journal import Journal
 from jinbao_collector.ledger import DECLARED, Ledger
 from jinbao_collector.manifest import Context, Manifests
-from jinbao_collector.metrics import Metrics, gauge, of_agents, of_followers
+from jinbao_collector.metrics import Metrics, gauge, of_agents, of_door
 from jinbao_collector.peers import Peers
+from jinbao_collector.place import DeclaredLinks, Place
+from jinbao_collector.replica.lag import Lag, lags, of_lags
+from jinbao_collector.retention import check_beginning
 from jinbao_collector.stamps import Stamper
-from jinbao_collector.store.reading import sealed_to
-from jinbao_config.services import CollectorConfig
-from jinbao_config.shape import ConfigError, Document
+from jinbao_collector.unsigned import UnsignedStore
+from jinbao_collector.volume import VolumeError
+
+log = logging.getLogger(__name__)
 
 _DISK_FLOOR = 200 * 10**6
 
@@ -41,61 +44,6 @@ class AlreadyServing(CollectorError):
     """Another process serves this data directory."""
 
     exit_code = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """The configuration with its paths resolved against the file it stands in."""
-
-    config: CollectorConfig
-    file: Path
-    digest: str
-
-    @classmethod
-    def of(cls, document: Document[CollectorConfig]) -> "Place":
-        """Raises ConfigError if it names no address: nothing could be written into certificate and enrol codes."""
-        if not document.value.names:
-            raise ConfigError(document.file, "names", 'empty; name the address agents use, such as ["10.0.0.9"]')
-        return cls(document.value, Path(document.file), document.sha256)
-
-    @property
-    def home(self) -> Home:
-        return Home(self.file.parent / self.config.data)
-
-    @property
-    def zone(self) -> zoneinfo.ZoneInfo:
-        """Raises ConfigError."""
-        try:
-            return zoneinfo.ZoneInfo(self.config.timezone)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError):
-            problem = f'{self.config.timezone!r}: expected a time zone name such as "Asia/Shanghai"'
-            raise ConfigError(str(self.file), "timezone", problem) from None
-
-    def midnight(self, day: datetime.date | None) -> int | None:
-        """When a local day begins, milliseconds. Raises ConfigError."""
-        if day is None:
-            return None
-        return int(datetime.datetime(day.year, day.month, day.day, tzinfo=self.zone).timestamp()) * 1000
-
-    @property
-    def url(self) -> str:
-        """Where agents find it: the first of its names, and its port."""
-        host = self.config.names[0]
-        return f"https://{f'[{host}]' if ':' in host else host}:{self.config.listen[1]}"
-
-    def declared(self) -> dict[str, Any]:
-        """Digests of links, contracts and the collector's own configuration as the files are now. Raises ConfigError."""
-        contracts = {name: self._digest("contracts", name) for name in self.config.contracts}
-        found = {"links": self._digest("links", self.config.links), "contracts": contracts, "config": self.digest}
-        if self.config.calendar is not None:
-            found["calendar"] = self._digest("calendar", self.config.calendar)
-        return found
-
-    def _digest(self, key: str, name: str) -> str:
-        try:
-            return hashlib.sha256((self.file.parent / name).read_bytes()).hexdigest()
-        except OSError as problem:
-            raise ConfigError(str(self.file), key, f"{name!r}: cannot be read: {problem.strerror}") from None
 
 
 class Centre:
@@ -118,6 +66,7 @@ class Centre:
         opened.callback(os.close, _hold(home.lock))
         self.ledger = opened.enter_context(Ledger(home.ledger))
         self.ledger.verify()
+        check_beginning(home, self.ledger)
         self.roster = LiveRoster(self.ledger)
         self.declare()
         self.enrolment = Enrolment(self.ledger, self.authority)
@@ -144,6 +93,9 @@ class Centre:
             self.configurations.version,
         )
         opened.callback(self.intake.close)
+        unsigned = UnsignedStore(home.unsigned)
+        opened.callback(unsigned.close)
+        self.door = Door(self.ledger, unsigned, DeclaredLinks(self.place), self.place.config.refuse)
         self.metrics.watch(self._gauges)
 
     def close(self) -> None:
@@ -171,6 +123,10 @@ class Centre:
             if days := self.manifests.days():
                 self.stamper.stamp(days[-1], self.manifests.read(days[-1]))
 
+    def day(self, at_ms: int) -> str:
+        """The local day, as its manifest is named."""
+        return datetime.datetime.fromtimestamp(at_ms / 1000, self.place.zone).date().isoformat()
+
     def troubles(self) -> list[str]:
         """Why it cannot take in batches just now; empty when it can."""
         found = [self.journal.failure] if self.journal.failure else []
@@ -180,13 +136,22 @@ class Centre:
             found.append(f"{self.place.home.root}: {free // 10**6} MB free, fewer than {_DISK_FLOOR // 10**6} MB")
         return found
 
+    def lags(self) -> list[Lag]:
+        """How far behind the followers are. That they are is no trouble: agents are served, and it can be made up for."""
+        try:
+            return lags(self.place, self.now_ms())
+        except VolumeError as problem:
+            log.error("how far the followers are cannot be told: %s", problem)
+            return []
+
     def _free(self) -> int:
         disk = os.statvfs(self.place.home.root)
         return disk.f_bavail * disk.f_frsize
 
     def _gauges(self) -> Iterator[Metric]:
         yield gauge("jinbao_journal_position", "Last position of the journal", self.journal.position)
-        yield from of_followers({"store": sealed_to(self.place.home.store)}, self.journal.position)
+        yield from of_lags(self.lags())
+        yield of_door(self.door.counts)
         yield gauge("jinbao_ledger_position", "Last position of the ledger", self.ledger.head[0])
         yield gauge("jinbao_disk_free_bytes", "Free space where the journal lies", self._free())
         yield gauge("jinbao_ready", "1 if batches can be taken in", float(not self.troubles()))
@@ -214,6 +179,16 @@ def create(place: Place, now_ms: int) -> Authority:
     Ledger.create(home.ledger).close()
     Journal.create(home.journal, zone, now_ms)
     return authority
+
+
+@contextlib.contextmanager
+def serving_held(home: Home) -> Iterator[None]:
+    """Nobody serves this directory meanwhile. Raises AlreadyServing."""
+    handle = _hold(home.lock)
+    try:
+        yield
+    finally:
+        os.close(handle)
 
 
 def _hold(file: Path) -> int:

@@ -20,12 +20,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     out = Output(options.lang, options.json)
     try:
         # Imported here, so that a part that is not installed is named in a sentence.
-        from jinbao_collector import commands
+        from jinbao_collector import commands, replica_commands, telegraf_commands, upkeep
 
-        command: Callable[..., int] = getattr(commands, options.command)
+        modules = (commands, replica_commands, telegraf_commands, upkeep)
+        command: Callable[..., int] = next(getattr(one, options.command) for one in modules if hasattr(one, options.command))
         return command(options, out, lambda: time.time_ns() // 1_000_000)
     except ModuleNotFoundError as missing:
-        extra = "export" if (missing.name or "").startswith("pyarrow") else "collector"
+        extra = "export" if (missing.name or "").startswith(("pyarrow", "duckdb")) else "collector"
         out.complain("missing_extra", module=missing.name, extra=extra)
         return 3
     except ConfigError as problem:
@@ -69,11 +70,13 @@ def _parser(lang: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="jinbao-collector", description=says("about"), parents=shared())
     parser.add_argument("--config", type=Path, default=Path("collector.toml"), help=says("config"))
     parser.set_defaults(json=False, lang=lang)
-    metavar = "init|serve|invite|revoke|configure|ledger|agents|manifest|seal|export"
+    metavar = "init|serve|invite|revoke|configure|ledger|agents|silences|manifest|seal|export|sql"
+    metavar += "|replica|telegraf|backup|restore|verify|keep|repair"
     commands = parser.add_subparsers(required=True, metavar=metavar)
 
-    def command(within: Any, name: str, function: str) -> argparse.ArgumentParser:
-        added: argparse.ArgumentParser = within.add_parser(name, help=says(name), description=says(name), parents=shared())
+    def command(within: Any, name: str, function: str, text: str = "") -> argparse.ArgumentParser:
+        told = says(text or name)
+        added: argparse.ArgumentParser = within.add_parser(name, help=told, description=told, parents=shared())
         added.set_defaults(command=function)
         return added
 
@@ -92,9 +95,12 @@ def _parser(lang: str) -> argparse.ArgumentParser:
     for name, example in (("wait", "4s"), ("batch", "60s"), ("every", "15s")):
         configure.add_argument(f"--{name}", metavar=example, help=says(name))
     command(commands, "agents", "agents")
+    gaps = command(commands, "silences", "silences")
+    gaps.add_argument("--agent", required=True, help=says("agent"))
+    gaps.add_argument("--days", type=int, default=7, help=says("days"))
     manifest = command(commands, "manifest", "manifest")
     of_day = manifest.add_mutually_exclusive_group()
-    of_day.add_argument("--verify", action="store_true", help=says("verify"))
+    of_day.add_argument("--verify", action="store_true", help=says("verify_manifests"))
     of_day.add_argument("day", nargs="?", metavar="DAY", type=day, help=says("day"))
     seal = command(commands, "seal", "seal")
     seal.add_argument("--rebuild", action="store_true", help=says("rebuild"))
@@ -104,9 +110,14 @@ def _parser(lang: str) -> argparse.ArgumentParser:
     kind = export.add_mutually_exclusive_group(required=True)
     kind.add_argument("--parquet", type=Path, metavar="FILE", help=says("parquet"))
     kind.add_argument("--csv", type=Path, metavar="FILE", help=says("csv"))
-    export.add_argument("--link", action="append", default=[], metavar="CODE", help=says("export_link"))
-    export.add_argument("--from", dest="since", metavar="DAY", type=day, help=says("since"))
-    export.add_argument("--to", dest="until", metavar="DAY", type=day, help=says("until"))
+    sql = command(commands, "sql", "sql")
+    sql.add_argument("query", metavar="QUERY", help=says("query"))
+    for narrowed in (export, sql):
+        narrowed.add_argument("--link", action="append", default=[], metavar="CODE", help=says("export_link"))
+        narrowed.add_argument("--from", dest="since", metavar="DAY", type=day, help=says("since"))
+        narrowed.add_argument("--to", dest="until", metavar="DAY", type=day, help=says("until"))
+    _add_replica(commands, command, says, day, shared)
+    _add_telegraf(commands, command, says, shared)
     ledger = commands.add_parser("ledger", help=says("ledger"), description=says("ledger"), parents=shared())
     deeds = ledger.add_subparsers(required=True, metavar="add|list|approve")
     add = command(deeds, "add", "ledger_add")
@@ -116,7 +127,41 @@ def _parser(lang: str) -> argparse.ArgumentParser:
     approve = command(deeds, "approve", "ledger_approve")
     approve.add_argument("entry", metavar="ID", help=says("entry"))
     approve.add_argument("--by", required=True, metavar="NAME", help=says("by"))
+    command(commands, "backup", "backup").add_argument("folder", type=Path, metavar="DIR", help=says("backup_into"))
+    command(commands, "restore", "restore").add_argument("folder", type=Path, metavar="DIR", help=says("backup_of"))
+    verify = command(commands, "verify", "verify")
+    verify.add_argument("folder", type=Path, nargs="?", metavar="DIR", help=says("verify_what"))
+    command(commands, "keep", "keep").add_argument("--dry-run", action="store_true", help=says("dry_run"))
+    repair = command(commands, "repair", "repair")
+    repair.add_argument("--from", dest="source", type=Path, metavar="DIR", help=says("repair_from"))
     return parser
+
+
+def _add_replica(commands: Any, command: Any, says: Any, day: Any, shared: Any) -> None:
+    replica = commands.add_parser("replica", help=says("replica"), description=says("replica"), parents=shared())
+    deeds = replica.add_subparsers(required=True, metavar="list|refused|compare|again")
+    command(deeds, "list", "replica_list", "replica_list")
+    for name in ("refused", "compare", "again"):
+        deed = command(deeds, name, f"replica_{name}")
+        deed.add_argument("name", metavar="NAME", help=says("replica_name"))
+        if name == "compare":
+            deed.add_argument("--from", dest="since", metavar="DAY", type=day, help=says("since"))
+            deed.add_argument("--to", dest="until", metavar="DAY", type=day, help=says("until"))
+        elif name == "again":
+            deed.add_argument("--from", dest="since", metavar="DAY", type=day, help=says("again_since"))
+
+
+def _add_telegraf(commands: Any, command: Any, says: Any, shared: Any) -> None:
+    telegraf = commands.add_parser("telegraf", help=says("telegraf"), description=says("telegraf"), parents=shared())
+    deeds = telegraf.add_subparsers(required=True, metavar="issue|revoke|list")
+    issue = command(deeds, "issue", "telegraf_issue", "telegraf_issue")
+    issue.add_argument("name", metavar="NAME", help=says("telegraf_name"))
+    issue.add_argument("--vantage", required=True, choices=("township", "county"), help=says("vantage"))
+    issue.add_argument("--link", action="append", default=[], metavar="CODE", help=says("link"))
+    issue.add_argument("--interval", metavar="10s", help=says("telegraf_interval"))
+    revoke = command(deeds, "revoke", "telegraf_revoke", "telegraf_revoke")
+    revoke.add_argument("name", metavar="NAME", help=says("telegraf_name"))
+    command(deeds, "list", "telegraf_list", "telegraf_list")
 
 
 if __name__ == "__main__":

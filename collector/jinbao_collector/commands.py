@@ -4,16 +4,17 @@ import argparse
 import datetime
 import hashlib
 import json
-import tomllib
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from jinbao_agent.keys import VerifyKey
+from jinbao_agent.silence import Why
 from jinbao_collector.agents import LiveRoster, Member
 from jinbao_collector.authority import Authority
-from jinbao_collector.centre import Place, context_of, create
-from jinbao_collector.configurations import issue, read_content, versions
+from jinbao_collector.centre import context_of, create
+from jinbao_collector.configure import configure
 from jinbao_collector.enrolment import VALID_MS, Enrolment
 from jinbao_collector.entry import read_entries
 from jinbao_collector.heard import Heard, last_heard
@@ -21,17 +22,22 @@ from jinbao_collector.home import Home, write_durably
 from jinbao_collector.journal import position_held
 from jinbao_collector.ledger import ENTRY, Ledger, Row
 from jinbao_collector.manifest import ManifestBroken, Manifests
+from jinbao_collector.place import Place
+from jinbao_collector.retention import removed
+from jinbao_collector.silences import silences_of
+from jinbao_collector.store import open_store
 from jinbao_collector.texts import Output, speak
-from jinbao_config.central import content_for, parse_central
+from jinbao_config import units
 from jinbao_config.links import ALL_LINKS, read_links
 from jinbao_config.services import read_collector
-from jinbao_config.shape import ConfigError
+
+__all__ = ["configure"]
 
 Now = Callable[[], int]
 
 
 def init(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
-    place = _place(options)
+    place = place_of(options)
     authority = create(place, now_ms())
     facts = {
         "root": str(place.home.root),
@@ -52,20 +58,13 @@ def serve(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
         out.say("listening", address=address)
         out.facts({"listening": address})
 
-    serve_until_stopped(_place(options), now_ms, listening)
+    serve_until_stopped(place_of(options), now_ms, listening)
     return 0
 
 
 def invite(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
-    place = _place(options)
-    links = options.link or ([ALL_LINKS] if options.vantage == "county" else [])
-    if not links:
-        raise out.wrong("township_link")
-    declared = place.file.parent / place.config.links
-    known = {link.code for link in read_links(declared).value.link}
-    for link in links:
-        if link not in known and (link, options.vantage) != (ALL_LINKS, "county"):
-            raise out.wrong("unknown_link", link=link, file=declared)
+    place = place_of(options)
+    links = links_named(options, place, out)
     with Ledger(place.home.ledger) as ledger:
         enrolment = Enrolment(ledger, Authority.load(place.home.keys))
         now = now_ms()
@@ -76,7 +75,7 @@ def invite(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
 
 
 def revoke(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
-    home = _place(options).home
+    home = place_of(options).home
     with Ledger(home.ledger) as ledger, position_held(home.journal) as position:
         keys = Enrolment(ledger, Authority.load(home.keys)).revoke(options.agent, position, now_ms(), former=options.former)
     out.say("revoked", agent=options.agent, count=len(keys), position=position)
@@ -84,47 +83,8 @@ def revoke(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
     return 0
 
 
-def configure(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
-    place = _place(options)
-    declared = place.file.parent / place.config.links
-    read_links(declared)
-    links = tomllib.loads(declared.read_text(encoding="utf-8"))
-    times = {name: getattr(options, name) for name in ("wait", "batch", "every") if getattr(options, name) is not None}
-    found = []
-    with Ledger(place.home.ledger) as ledger:
-        good = {one.agent: one for one in LiveRoster(ledger)().members.values() if one.revoked_after is None}
-        for name in options.agent or sorted(good):
-            if name not in good:
-                raise out.wrong("unknown_agent", agent=name)
-        for name in options.agent or sorted(good):
-            content = _former(place, ledger, name, out) if options.back else _content(good[name], links, times, declared)
-            version = issue(ledger, place.home.documents, name, content, now_ms())
-            out.say("configured" if version else "configured_already", agent=name, version=version)
-            found.append({"agent": name, "version": version})
-    out.facts(found)
-    return 0
-
-
-def _content(member: Member, links: Mapping[str, Any], times: Mapping[str, str], declared: Path) -> dict[str, Any]:
-    try:
-        content = content_for(links, member.vantage, member.links, times)
-    except KeyError as code:
-        problem = f"{code.args[0]!r}: {member.agent} speaks for it, but it is not declared"
-        raise ConfigError(str(declared), "link", problem) from None
-    parse_central(content, str(declared))
-    return content
-
-
-def _former(place: Place, ledger: Ledger, agent: str, out: Output) -> dict[str, Any]:
-    """The content before the newest one."""
-    known = versions(ledger, agent)
-    if len(known) < 2:
-        raise out.wrong("no_former", agent=agent)
-    return read_content(place.home.documents, known[-2])
-
-
 def agents(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
-    place = _place(options)
+    place = place_of(options)
     with Ledger(place.home.ledger) as ledger:
         members = list(LiveRoster(ledger)().members.values())
     heard, now = last_heard(place.home.journal), now_ms()
@@ -146,12 +106,39 @@ def agents(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
     return 0
 
 
+def silences(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
+    """1 where nothing the agent recorded explains one."""
+    place = place_of(options)
+    with Ledger(place.home.ledger) as ledger:
+        member = next(iter(LiveRoster(ledger)().of_agent(options.agent)), None)
+    if member is None:
+        raise out.wrong("unknown_agent", agent=options.agent)
+    until = now_ms() + units.DAY_MS  # a clock that is ahead is to be seen too
+    since = until - (options.days + 1) * units.DAY_MS
+    reader = open_store(place.home.root)
+    try:
+        found = silences_of(reader, member, since, until)
+    finally:
+        reader.close()
+    for one in found:
+        seconds = (one.to_ms - one.from_ms) / 1000
+        out.say(
+            "silence", since=time_at(one.from_ms, place), seconds=f"{seconds:.1f}", why=out.word(one.why), detail=one.detail
+        )
+    if not found:
+        out.say("no_silence", agent=options.agent)
+    out.facts([asdict(one) for one in found])
+    return int(any(one.why is Why.UNRECORDED for one in found))
+
+
 def manifest(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
-    place = _place(options)
+    place = place_of(options)
     home = place.home
     manifests = Manifests(home.manifests, home.journal, place.zone)
     if options.verify:
-        return _verify(manifests, Authority.load(home.keys).signing.public, out)
+        with Ledger(home.ledger) as ledger:
+            gone = removed(ledger)
+        return _verify(manifests, Authority.load(home.keys).signing.public, gone, out)
     if options.day is None:
         signed = [manifests.read(day) for day in manifests.days()]
     else:
@@ -167,9 +154,9 @@ def manifest(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
     return 0
 
 
-def _verify(manifests: Manifests, key: VerifyKey, out: Output) -> int:
+def _verify(manifests: Manifests, key: VerifyKey, gone: Mapping[str, int], out: Output) -> int:
     try:
-        manifests.verify(key)
+        manifests.verify(key, gone)
     except ManifestBroken as problem:
         out.facts({"ok": False, "broken": str(problem)})
         raise
@@ -183,7 +170,7 @@ def seal(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
     # Numpy is loaded by these commands alone.
     from jinbao_collector.store import sealing
 
-    home = _place(options).home
+    home = place_of(options).home
     if options.day is None and options.agent is None:
         cursor = sealing.seal(home, anew=options.rebuild, sealed=out.progress("sealing"))
         out.say("sealed", cursor=cursor)
@@ -200,7 +187,7 @@ def seal(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
 def export(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
     from jinbao_collector.store.export import Asked, write_csv, write_parquet
 
-    place = _place(options)
+    place = place_of(options)
     asked = Asked(place.home.root, tuple(options.link), place.midnight(options.since), place.midnight(options.until))
     path = options.parquet or options.csv
     count = write_parquet(asked, path) if options.parquet else write_csv(asked, path)
@@ -209,8 +196,32 @@ def export(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
     return 0
 
 
+def sql(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
+    """Tab-separated with a line of names, or JSON: a list of rows."""
+    from jinbao_collector.store.export import Asked
+    from jinbao_collector.store.sql import ask
+
+    place = place_of(options)
+    asked = Asked(place.home.root, tuple(options.link), place.midnight(options.since), place.midnight(options.until))
+    found = ask(asked, options.query)
+    rows = [[_plain(value) for value in row] for row in found.rows]
+    out.facts([dict(zip(found.columns, row, strict=True)) for row in rows])
+    if not out.as_json:
+        names: list[object] = [*found.columns]
+        for row in [names, *rows]:
+            print("\t".join("" if value is None else str(value) for value in row))
+    return 0
+
+
+def _plain(value: object) -> object:
+    """What JSON has as it is; instants and decimals as text."""
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
 def ledger_add(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
-    home = _place(options).home
+    home = place_of(options).home
     entries = read_entries(options.file).value.entry
     with Ledger(home.ledger) as ledger:
         for document in options.document:
@@ -225,11 +236,11 @@ def ledger_add(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
 
 
 def ledger_list(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
-    place = _place(options)
+    place = place_of(options)
     with Ledger(place.home.ledger) as ledger:
         rows = ledger.rows()
         for row in rows:
-            out.say("row", position=row.position, at=_time(row.entered_ms, place), kind=row.kind, what=_summary(row))
+            out.say("row", position=row.position, at=time_at(row.entered_ms, place), kind=row.kind, what=_summary(row))
         out.facts([_row_facts(row) for row in rows])
         # After the rows were shown: a broken chain is bad news about them, told by the exit code.
         ledger.verify()
@@ -238,14 +249,27 @@ def ledger_list(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
 
 
 def ledger_approve(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
-    with Ledger(_place(options).home.ledger) as ledger:
+    with Ledger(place_of(options).home.ledger) as ledger:
         row = ledger.approve(options.entry, options.by, now_ms())
     out.say("approved", entry=options.entry, by=options.by)
     out.facts(_row_facts(row))
     return 0
 
 
-def _place(options: argparse.Namespace) -> Place:
+def links_named(options: argparse.Namespace, place: Place, out: Output) -> list[str]:
+    """What an agent or a token is to speak for. Raises Misuse or ConfigError."""
+    links: list[str] = options.link or ([ALL_LINKS] if options.vantage == "county" else [])
+    if not links:
+        raise out.wrong("township_link")
+    declared = place.file.parent / place.config.links
+    known = {link.code for link in read_links(declared).value.link}
+    for link in links:
+        if link not in known and (link, options.vantage) != (ALL_LINKS, "county"):
+            raise out.wrong("unknown_link", link=link, file=declared)
+    return links
+
+
+def place_of(options: argparse.Namespace) -> Place:
     return Place.of(read_collector(options.config))
 
 
@@ -267,7 +291,7 @@ def _word(out: Output, name: str, **facts: object) -> str:
 def _silence(out: Output, heard: Heard | None, now_ms: int, place: Place) -> str:
     if heard is None:
         return _word(out, "never")
-    newest = _time(heard.newest_ms, place) if heard.newest_ms is not None else "?"
+    newest = time_at(heard.newest_ms, place) if heard.newest_ms is not None else "?"
     return _word(out, "silent", seconds=(now_ms - heard.arrived_ms) // 1000, newest=newest)
 
 
@@ -305,5 +329,5 @@ def _summary(row: Row) -> str:
     return json.dumps(shown, ensure_ascii=False)
 
 
-def _time(at_ms: int, place: Place) -> str:
+def time_at(at_ms: int, place: Place) -> str:
     return datetime.datetime.fromtimestamp(at_ms / 1000, place.zone).strftime("%Y-%m-%d %H:%M:%S")

@@ -6,11 +6,13 @@ its cursor is as durable as what it made of the rows before it, so a kill betwee
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from jinbao_collector.volume import Volume, month_files
+from jinbao_agent.wire import GENESIS
+from jinbao_collector.volume import CLOSED_TAG, Volume, month_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,10 @@ class Row:
     head: bytes
     body: bytes | None
     verdicts: tuple[str, ...]
+
+    @property
+    def closes_month(self) -> bool:
+        return not self.agent and self.head.startswith(CLOSED_TAG.encode())
 
 
 class Follower(Protocol):
@@ -65,13 +71,30 @@ class Feed:
     def hash_at(self, position: int) -> str | None:
         """Of the row at a position; None where there is none. Raises VolumeError."""
         for volume in self._volumes(position - 1):
+            if position == volume.first - 1:
+                return str(volume.prev)
             for _, hashed in volume.hashes(position, position):
                 return hashed
         return None
 
+    def beginning(self) -> tuple[int, str]:
+        """The position before the first row there is, and its hash: 0 and genesis unless months were removed."""
+        for file in month_files(self._directory)[:1]:
+            with closing(Volume(file, writing=False)) as volume:
+                return volume.first - 1, volume.prev
+        return 0, GENESIS
+
     def last(self) -> int:
         """The last position there is; 0 in an empty journal. Raises VolumeError."""
         return max((volume.last for volume in self._volumes(2**62)), default=0)
+
+    def before(self, arrived_ms: int) -> int:
+        """The position before the first row that arrived then or later; the last one if none did. Raises VolumeError."""
+        for volume in self._volumes(0):
+            found = volume.db.execute("SELECT min(position) FROM batch WHERE arrived_ms >= ?", (arrived_ms,)).fetchone()[0]
+            if found is not None:
+                return int(found) - 1
+        return self.last()
 
     def _volumes(self, after: int) -> Iterator[Volume]:
         """From the file on that may hold the position after this one; the last one in any case."""
@@ -90,7 +113,7 @@ class Feed:
 
     def _of(self, volume: Volume, after: int, most: int) -> Iterator[Row]:
         rows = volume.db.execute(
-            "SELECT position, arrived_ms, agent, key, chain, vantage, number, head, body, verdicts"
+            f"SELECT position, arrived_ms, agent, key, chain, vantage, number, {volume.head}, {volume.body}, verdicts"
             " FROM batch JOIN sender ON sender.id = batch.sender WHERE position > ? ORDER BY position LIMIT ?",
             (after, most),
         )

@@ -69,7 +69,8 @@ def last_heard(directory: Path) -> dict[str, Heard]:
         try:
             for (agent, *_), sender in volume.senders.items():
                 row = volume.db.execute(
-                    "SELECT arrived_ms, head FROM batch WHERE position = (SELECT max(position) FROM batch WHERE sender = ?)",
+                    f"SELECT arrived_ms, {volume.head} FROM batch"
+                    " WHERE position = (SELECT max(position) FROM batch WHERE sender = ?)",
                     (sender,),
                 ).fetchone()
                 if agent and row and (agent not in found or row[0] >= found[agent].arrived_ms):

@@ -37,8 +37,18 @@ class Home:
         return self.root / "issued"
 
     @property
+    def plain(self) -> tuple[Path, ...]:
+        """Folders of files that are written once and never changed."""
+        return self.documents, self.manifests, self.root / "tokens", self.issued
+
+    @property
     def keys(self) -> Path:
         return self.root / "keys"
+
+    @property
+    def quarantine(self) -> Path:
+        """Damaged files, as they were found."""
+        return self.root / "quarantine"
 
     @property
     def refused(self) -> Path:
@@ -50,9 +60,23 @@ class Home:
         return self.root / "store.db"
 
     @property
+    def unsigned(self) -> Path:
+        """What came in through the door for Telegraf."""
+        return self.root / "unsigned.db"
+
+    @property
     def sealing(self) -> Path:
         """Held by whoever seals, while it does."""
         return self.root / "sealing.lock"
+
+    def replica(self, name: str) -> Path:
+        """How far the copy to one server is, and what it would not take."""
+        return self.root / "replicas" / f"{name}.db"
+
+    @property
+    def keeping(self) -> Path:
+        """Held by whoever copies, packs, removes or repairs months, while it does."""
+        return self.root / "keeping.lock"
 
     @property
     def lock(self) -> Path:

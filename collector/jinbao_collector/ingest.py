@@ -16,7 +16,7 @@ from jinbao_collector.admission import RateLimit, RefusedRing
 from jinbao_collector.agents import Member, Roster
 from jinbao_collector.arrival import Arrival, examine
 from jinbao_collector.heard import Heard
-from jinbao_collector.journal import Journal, JournalError
+from jinbao_collector.journal import Journal, JournalError, JournalFull
 from jinbao_collector.ledger import LedgerError
 from jinbao_collector.metrics import Metrics
 from jinbao_collector.placing import Receipt
@@ -163,6 +163,8 @@ class Intake:
             return []
         try:
             return [*self._journal.append(requests)]
+        except JournalFull as problem:
+            return [Refused(507, "disk_full", str(problem), _RETRY_S)] * len(requests)
         except JournalError as problem:
             return [Refused(503, "unavailable", str(problem), _RETRY_S)] * len(requests)
 

@@ -19,11 +19,18 @@ from jinbao_collector.arrival import Arrival
 from jinbao_collector.ledger import LedgerError
 from jinbao_collector.placing import Placing, Receipt
 from jinbao_collector.recovery import Chains, recover
-from jinbao_collector.volume import CLOSED_TAG, Volume, VolumeError, digest_of, month_files
+from jinbao_collector.volume import CLOSED_TAG, Volume, digest_of
+from jinbao_collector.volume_file import VolumeError, check_quickly, is_full, month_files, trouble
+
+_HOUR_MS = 3_600_000
 
 
 class JournalError(CollectorError):
     """The journal cannot be opened, or cannot be written now: ask again later."""
+
+
+class JournalFull(JournalError):
+    """There is no room on its disk."""
 
 
 class Journal:
@@ -33,10 +40,13 @@ class Journal:
         """`key` signs the rows that close a month, `zone` says when one ends. Raises JournalError."""
         self._directory, self._key, self._roster, self._zone = directory, key, roster, zone
         self._volumes: list[Volume] = []
+        self._looked = 0
         self.position = 0
         self.failure: str | None = None
         self.committed_ms: int | None = None
         self._open()
+        with _refusing_damage(self.current):
+            check_quickly(self.current.db, self.current.file)
 
     @classmethod
     def create(cls, directory: Path, zone: zoneinfo.ZoneInfo, now_ms: int) -> None:
@@ -57,7 +67,7 @@ class Journal:
             receipts = self._commit(requests)
         except (sqlite3.Error, OSError, LedgerError, VolumeError) as problem:
             self.failure = f"{self._directory}: {problem}"
-            raise JournalError(self.failure) from problem
+            raise (JournalFull if is_full(problem) else JournalError)(self.failure) from problem
         except BaseException as problem:
             self.failure = f"{self._directory}: {problem!r}"
             raise
@@ -78,6 +88,7 @@ class Journal:
 
     def _commit(self, requests: Sequence[Sequence[Arrival]]) -> list[Receipt]:
         now_ms = max(arrival.arrived_ms for arrivals in requests for arrival in arrivals)
+        self._look_again(now_ms)
         self._turn_month(now_ms)
         with _transaction(self.current.db):
             # The roster is read under the lock, so that a revocation lies wholly before or wholly after these rows.
@@ -88,6 +99,19 @@ class Journal:
         self.position, self.committed_ms = placing.position, now_ms
         return receipts
 
+    def _look_again(self, now_ms: int) -> None:
+        """Once an hour: a closed month may have been packed or removed, and its old file takes room while it is open."""
+        if now_ms // _HOUR_MS == self._looked:
+            return
+        self._looked = now_ms // _HOUR_MS
+        for number, volume in enumerate(self._volumes[:-1]):
+            if volume.is_replaced:
+                volume.close()
+                self._volumes[number] = Volume(volume.file, writing=False)
+        for volume in [one for one in self._volumes[:-1] if not one.file.exists()]:
+            volume.close()
+            self._volumes.remove(volume)
+
     def _turn_month(self, now_ms: int) -> None:
         """Closes the file of a month that is over and begins the next. A clock that was set back keeps the file it has."""
         month, volume = _month(now_ms, self._zone), self.current
@@ -95,7 +119,7 @@ class Journal:
             return
         signed = Signed.make(CLOSED_TAG, self._closing_facts(volume), self._key)
         with _transaction(volume.db):
-            volume.insert_closing(self.position + 1, now_ms, signed)
+            volume.insert_own(self.position + 1, now_ms, signed)
         self.position += 1
         self._volumes.append(Volume.create(self._directory / f"{month}.db", self.position + 1, signed.hash))
 
@@ -126,8 +150,9 @@ class Journal:
                 # Killed between closing a month and beginning the next.
                 following = self._directory / f"{_month_after(files[-1].stem)}.db"
                 self._volumes.append(Volume.create(following, self.current.last + 1, closed.hash))
-            self._chains = recover(self._volumes[-2] if len(self._volumes) > 1 else None, self.current)
-            self.position = self.current.last
+            with _refusing_damage(self.current):
+                self._chains = recover(self._volumes[-2] if len(self._volumes) > 1 else None, self.current)
+                self.position = self.current.last
         except VolumeError as problem:
             raise JournalError(str(problem)) from problem
         except sqlite3.Error as problem:
@@ -168,6 +193,17 @@ def position_held(directory: Path) -> Iterator[int]:
             raise JournalError(f"{directory}: cannot be locked: {problem}") from problem
         finally:
             volume.close()
+
+
+@contextmanager
+def _refusing_damage(volume: Volume) -> Iterator[None]:
+    """Whoever opens a file for writing is told by SQLite what is wrong, but not of which file. Raises JournalError."""
+    try:
+        yield
+    except VolumeError as problem:
+        raise JournalError(str(problem)) from problem
+    except sqlite3.Error as problem:
+        raise JournalError(str(trouble(volume.file, problem))) from problem
 
 
 @contextmanager

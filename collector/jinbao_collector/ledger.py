@@ -21,6 +21,7 @@ from jinbao_collector.entry import Entry
 ENTRY, APPROVAL = "entry", "approval"
 INVITATION, ENROLMENT, REVOCATION = "invitation", "enrolment", "revocation"
 DECLARED, CONFIGURATION = "declared", "configuration"
+REMOVAL, RESTORED, REPAIRED = "removal", "restored", "repaired"
 ISSUED, DEMONSTRATION = "issued", "demonstration"
 
 _SCHEMA = """

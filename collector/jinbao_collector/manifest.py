@@ -7,6 +7,7 @@ import zoneinfo
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from jinbao_agent.keys import SigningKey, VerifyKey
@@ -112,12 +113,14 @@ class Manifests:
                 self._make(earlier, now_ms, context, key)
         return self._make(day, now_ms, context, key)
 
-    def verify(self, key: VerifyKey) -> None:
-        """Signatures, the chain of days and the journal rows they cover.
+    def verify(self, key: VerifyKey, removed: Mapping[str, int] = MappingProxyType({})) -> None:
+        """Signatures, the chain of days and the journal rows they cover; of `removed` months (hash of the closing row -> its
+        position) only that row is known.
 
         Raises ManifestBroken naming the first break, or VolumeError.
         """
-        before, next_position = GENESIS, 1
+        before, next_position, gone_to = GENESIS, 1, max(removed.values(), default=0)
+        gone = [(position, hashed) for hashed, position in removed.items() if position == gone_to]
         for day in self.days():
             signed = self.read(day)
             if not signed.verified_by(key) or signed.tag != MANIFEST_TAG or signed.fields()["day"] != day:
@@ -126,7 +129,8 @@ class Manifests:
             first, last = fields["positions"]
             if fields["prev"] != before or first != next_position:
                 raise ManifestBroken(f"{day}: does not follow on the manifest before it")
-            if digest_of(self._hashes(first, last)) != fields["digest"]:
+            rows = [*(gone if first == gone_to <= last else ()), *self._hashes(first, last)]
+            if first >= gone_to and digest_of(rows) != fields["digest"]:
                 raise ManifestBroken(f"{day}: the journal's rows {first} to {last} are not those it attests")
             if altered := [position for volume in self._volumes() for position in volume.altered(first, last)]:
                 raise ManifestBroken(f"{day}: the journal's row {altered[0]} is not the batch it attests")

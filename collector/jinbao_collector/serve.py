@@ -7,14 +7,15 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from jinbao_collector.app import make_app
-from jinbao_collector.centre import Centre, Place
+from jinbao_collector.centre import Centre
 from jinbao_collector.follower_process import FollowerProcess
+from jinbao_collector.place import Place
 
 _HEADER_S = 15.0
 _KEEP_ALIVE_S = 60
@@ -78,9 +79,20 @@ def serve(place: Place, now_ms: Callable[[], int], listening: Callable[[str], No
         for stop in (signal.SIGTERM, signal.SIGINT):
             signal.signal(stop, lambda number, frame: setattr(server, "should_exit", True))
         host, port = sock.getsockname()[:2]
-        with contextlib.closing(FollowerProcess("jinbao_collector.store.sealing", place.home)):
+        with _followers(place):
             listening(f"https://{f'[{host}]' if ':' in host else host}:{port}")
             server.run(sockets=[sock])
+
+
+@contextlib.contextmanager
+def _followers(place: Place) -> Iterator[None]:
+    """The sealer, and whoever copies to a server: each a process of its own, none of which can hold up an acknowledgement."""
+    with contextlib.ExitStack() as started:
+        started.enter_context(contextlib.closing(FollowerProcess("jinbao_collector.store.sealing", str(place.home.root))))
+        for replica in place.config.replica:
+            process = FollowerProcess("jinbao_collector.replica.forwarding", str(place.file), replica.name)
+            started.enter_context(contextlib.closing(process))
+        yield
 
 
 def _socket(address: tuple[str, int]) -> socket.socket:

@@ -1,94 +1,21 @@
 """One month's file of the journal: a row a batch, the bytes as they were signed. Format: docs/wire.md."""
 
 import json
-import sqlite3
 import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from jinbao_agent.wire import GENESIS, Signed, sha256
-from jinbao_collector import CollectorError
 from jinbao_collector.arrival import Arrival
-from jinbao_collector.home import sync_directory
+from jinbao_collector.volume_file import BODY_LEVEL, REPAIR, connect, create, naming, version_of
+from jinbao_collector.volume_file import VolumeError as VolumeError
+from jinbao_collector.volume_file import month_files as month_files
 
-CLOSED_TAG = "jinbao-closed/1"
-
-_SCHEMA = """
-CREATE TABLE volume (first INTEGER NOT NULL, prev TEXT NOT NULL) STRICT;
-CREATE TABLE sender (
-    id INTEGER PRIMARY KEY, agent TEXT NOT NULL, key TEXT NOT NULL, chain TEXT NOT NULL, vantage TEXT NOT NULL,
-    UNIQUE (agent, key, chain, vantage)
-) STRICT;
-CREATE TABLE batch (
-    position INTEGER PRIMARY KEY, arrived_ms INTEGER NOT NULL, sender INTEGER NOT NULL REFERENCES sender,
-    number INTEGER NOT NULL, hash BLOB NOT NULL, head BLOB NOT NULL, signature BLOB NOT NULL, body BLOB,
-    oldest_ms INTEGER NOT NULL, newest_ms INTEGER NOT NULL, verdicts TEXT NOT NULL
-) STRICT;
-CREATE INDEX batch_number ON batch (sender, number, hash);
-CREATE INDEX batch_time ON batch (sender, oldest_ms, newest_ms);
-CREATE INDEX batch_flagged ON batch (position) WHERE verdicts <> '[]';
-CREATE TABLE rung (
-    sender INTEGER NOT NULL REFERENCES sender, link TEXT NOT NULL, target TEXT NOT NULL, since INTEGER NOT NULL,
-    PRIMARY KEY (sender, link, target)
-) STRICT, WITHOUT ROWID;
-CREATE VIEW batches AS
-    SELECT position, arrived_ms, agent, key, chain, vantage, number, hex(hash) AS hash, head, signature, body,
-           oldest_ms, newest_ms, verdicts
-    FROM batch JOIN sender ON sender.id = batch.sender;
-"""
+CLOSED_TAG, LOST_TAG = "jinbao-closed/1", "jinbao-lost/1"
 
 SenderName = tuple[str, str, str, str]
-
-
-class VolumeError(CollectorError):
-    """A file of the journal cannot be read."""
-
-
-@contextmanager
-def _naming(file: Path) -> Iterator[None]:
-    """What SQLite complains of without saying of which file."""
-    try:
-        yield
-    except sqlite3.Error as problem:
-        raise VolumeError(f"{file}: cannot be read: {problem}; restore it from a backup, or mend disk and rights") from problem
-
-
-class _Cursor(sqlite3.Cursor):
-    """Raises VolumeError wherever a damaged page may come to light: at the query, or at any row of its answer."""
-
-    def execute(self, *query: Any) -> "_Cursor":
-        with _naming(self._file):
-            super().execute(*query)
-        return self
-
-    def fetchone(self) -> Any:
-        with _naming(self._file):
-            return super().fetchone()
-
-    def fetchall(self) -> list[Any]:
-        with _naming(self._file):
-            return super().fetchall()
-
-    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # the rows, all that is asked of it
-        with _naming(self._file):
-            yield from iter(super().fetchone, None)
-
-    @property
-    def _file(self) -> Path:
-        assert isinstance(self.connection, _Reading), "only _Reading makes these"
-        return self.connection.file
-
-
-class _Reading(sqlite3.Connection):
-    """A connection that nobody writes through."""
-
-    file: Path
-
-    def execute(self, *query: Any) -> _Cursor:
-        return self.cursor(_Cursor).execute(*query)
+_OWN: Mapping[str, SenderName] = {CLOSED_TAG: ("", "", "", ""), LOST_TAG: ("", "", "lost", "")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,38 +38,46 @@ class Volume:
         """Opens. Raises VolumeError."""
         self.file = file
         self.name = file.stem
-        with _naming(file):
-            self.db = _connect(file, writing)
+        with naming(file):
+            self.db = connect(file, writing=writing)
             try:
-                self._read_small()
+                self._begin(writing)
             except BaseException:
                 self.db.close()
                 raise
 
-    def _read_small(self) -> None:
+    def _begin(self, writing: bool) -> None:
+        self._version, self._inode = version_of(self.db, self.file), self.file.stat().st_ino
+        pack = "pack" if self._version > 1 else "NULL"
+        # What to select for a row's bytes: they may lie in a pack, where the file is closed and read.
+        self.head, self.signature, self.body = (
+            part if writing else f"plain_{part}({pack}, position, {part})" for part in ("head", "signature", "body")
+        )
+        self.squeezed_body = "body" if writing else f"squeezed_body({pack}, position, body)"
         row = self.db.execute("SELECT first, prev FROM volume").fetchone()
         if row is None:
-            raise VolumeError(f"{self.file}: is not a file of the journal; restore it from a backup")
+            raise VolumeError(f"{self.file}: is damaged: it has no beginning; stop the service and run `{REPAIR}`")
         self.first, self.prev = row
         self.reload()
 
     @classmethod
     def create(cls, file: Path, first: int, prev: str) -> "Volume":
         """An empty one whose first row will have position `first`; `prev` is the hash of the row that closed the one before."""
-        draft = file.with_suffix(".new")
-        draft.unlink(missing_ok=True)
-        db = sqlite3.connect(draft, isolation_level=None)
-        db.executescript(f"PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN; {_SCHEMA}")
-        db.execute("INSERT INTO volume VALUES (?, ?)", (first, prev))
-        db.execute("COMMIT")
-        # Closing the only connection folds the log in, so that the file alone can be renamed.
-        db.close()
-        draft.rename(file)
-        sync_directory(file.parent)
+        create(file, first, prev)
         return cls(file, writing=True)
 
     def close(self) -> None:
         self.db.close()
+
+    @property
+    def is_packed(self) -> bool:
+        """Whether its bytes lie in packs."""
+        return self._version > 1 and self.db.execute("SELECT 1 FROM pack LIMIT 1").fetchone() is not None
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether another file has its name by now."""
+        return self.file.exists() and self.file.stat().st_ino != self._inode
 
     def reload(self) -> None:
         """Reads the small tables that are kept in memory; also after a transaction that did not come about."""
@@ -175,22 +110,23 @@ class Volume:
             bytes.fromhex(arrival.part.hash),
             signed.head,
             signed.signature,
-            zlib.compress(body, 6) if body is not None else None,
+            zlib.compress(body, BODY_LEVEL) if body is not None else None,
             arrival.oldest_ms,
             arrival.newest_ms,
             json.dumps(verdicts, separators=(",", ":")),
         )
-        self.db.execute("INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        self.db.execute("INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL)", row)
         for link, target in arrival.rungs:
             if (sender, link, target) not in self._rungs:
                 self.db.execute("INSERT INTO rung VALUES (?, ?, ?, ?)", (sender, link, target, position))
                 self._rungs.add((sender, link, target))
 
-    def insert_closing(self, position: int, at_ms: int, signed: Signed) -> None:
-        """The centre's own row, the last of the file."""
-        sender = self._new_sender(("", "", "", ""))
+    def insert_own(self, position: int, at_ms: int, signed: Signed) -> None:
+        """The centre's own row: the last of a closed file, or one that stands for a row that was lost."""
+        name = _OWN[signed.tag]
+        sender = self.senders.get(name) or self._new_sender(name)
         row = (position, at_ms, sender, 0, bytes.fromhex(signed.hash), signed.head, signed.signature, at_ms, at_ms)
-        self.db.execute("INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, '[]')", row)
+        self.db.execute("INSERT INTO batch VALUES (?, ?, ?, ?, ?, ?, ?, NULL, ?, ?, '[]', NULL)", row)
 
     def _new_sender(self, name: SenderName) -> int:
         number = self.db.execute("INSERT INTO sender (agent, key, chain, vantage) VALUES (?, ?, ?, ?)", name).lastrowid
@@ -203,7 +139,7 @@ class Volume:
     @property
     def closed(self) -> Signed | None:
         """The row that closed this file, if it is closed."""
-        centre = self.senders.get(("", "", "", ""))
+        centre = self.senders.get(_OWN[CLOSED_TAG])
         row = self.db.execute("SELECT head, signature FROM batch WHERE sender = ?", (centre,)).fetchone()
         return Signed(*row) if row else None
 
@@ -226,7 +162,7 @@ class Volume:
         """Head and verdicts of the batches of a chain that may touch [first_ms, last_ms]."""
         for sender in self.senders_of(agent, chain):
             rows = self.db.execute(
-                "SELECT head, verdicts FROM batch WHERE sender = ? AND oldest_ms <= ? AND newest_ms >= ?",
+                f"SELECT {self.head}, verdicts FROM batch WHERE sender = ? AND oldest_ms <= ? AND newest_ms >= ?",
                 (sender, last_ms, first_ms),
             )
             yield from ((head, json.loads(verdicts)) for head, verdicts in rows)
@@ -248,7 +184,8 @@ class Volume:
     def altered(self, first: int, last: int) -> Iterator[int]:
         """The positions whose head is not the one of their hash, or whose body is not the one their head names."""
         rows = self.db.execute(
-            "SELECT position, hash, head, body FROM batch WHERE position BETWEEN ? AND ? ORDER BY position", (first, last)
+            f"SELECT position, hash, {self.head}, {self.body} FROM batch WHERE position BETWEEN ? AND ? ORDER BY position",
+            (first, last),
         )
         for position, hashed, head, body in rows:
             if bytes.fromhex(sha256(head)) != hashed or (body is not None and not _is_body_of(head, body)):
@@ -274,22 +211,6 @@ class Volume:
         return position
 
 
-def _connect(file: Path, writing: bool) -> sqlite3.Connection:
-    uri = f"{file.absolute().as_uri()}?mode={'rw' if writing else 'ro'}"
-    kind = sqlite3.Connection if writing else _Reading
-    db = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30, factory=kind)
-    if isinstance(db, _Reading):
-        db.file = file
-        return db
-    try:
-        # FULL: COMMIT returns after the one fdatasync of the log. The log is bounded after a backlog was taken in.
-        db.executescript("PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864;")
-    except BaseException:
-        db.close()
-        raise
-    return db
-
-
 def _is_body_of(head: bytes, packed: bytes) -> bool:
     try:
         return Signed(head, b"").fields().get("body") == sha256(zlib.decompress(packed))
@@ -307,8 +228,3 @@ def chained(rows: Iterable[tuple[int, str]], digest: str = GENESIS) -> str:
     for position, hashed in rows:
         digest = sha256(b"%s %d %s\n" % (digest.encode(), position, hashed.encode()))
     return digest
-
-
-def month_files(directory: Path) -> list[Path]:
-    """The journal's files, oldest first."""
-    return sorted(directory.glob("[0-9][0-9][0-9][0-9]-[0-9][0-9].db"))

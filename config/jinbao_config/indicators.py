@@ -10,6 +10,9 @@ from jinbao_config.shape import ConfigError, Document, choice, key, read_documen
 
 SHARES = ("availability_low", "availability_high", "user_low", "user_high", "coverage", "passing", "response", "repair")
 NUMBERS = ("links_monitored", "outages", "longest_minutes", "counted_minutes", "counted_minutes_worst")
+STATED_SHARES = ("given_share", "satisfaction")
+"""Not measured on the network: declared here as `actual`, and what the census of the clerks says (office.toml)."""
+STATED_NUMBERS = ("given",)
 
 decimal = words(units.decimal, "10")
 
@@ -32,10 +35,16 @@ def _figure(value: object) -> Figure:
 class Indicator:
     id: str = key(text, doc="names the indicator")
     name: str = key(text, doc="三级指标, as the self-evaluation prints it")
-    measure: str = key(choice(*SHARES, *NUMBERS), doc="what is measured")
+    measure: str = key(choice(*SHARES, *NUMBERS, *STATED_SHARES, *STATED_NUMBERS), doc="what is measured, or stated")
     direction: str = key(choice("at_least", "at_most"), doc="at_least 正向, at_most 反向")
     target: Figure = key(words(_figure, "99.9%"), doc="年度指标值: a percentage for a share, else a number")
     points: Fraction = key(decimal, doc="分值")
+    level: str = key(text, "", doc="一级指标, such as 产出指标")
+    kind: str = key(text, "", doc="二级指标, such as 质量指标")
+    unit: str = key(text, "", doc="of a number, such as 分钟")
+    wanted: str = key(text, "", doc="年度指标值 in words, where a figure alone does not say it")
+    actual: Figure | None = key(words(_figure, "8400"), None, doc="实际完成值 of a given or given_share indicator")
+    reason: str = key(text, "", doc="偏差原因分析及改进措施")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +68,14 @@ def _contradictions(indicators: Indicators) -> Iterator[tuple[str, str]]:
         if item.id in seen:
             yield f"{where}.id", f"{item.id!r}: stands twice; each id may stand once"
         seen.add(item.id)
-        if item.target.is_share != (item.measure in SHARES):
-            wanted = 'a percentage such as "99.9%"' if item.measure in SHARES else 'a number such as "525.6"'
+        share = item.measure in SHARES + STATED_SHARES
+        wanted = 'a percentage such as "99.9%"' if share else 'a number such as "525.6"'
+        if item.target.is_share != share:
             yield f"{where}.target", f"{item.measure} is compared with {wanted}"
+        if item.measure in ("given", "given_share"):
+            if item.actual is None:
+                yield f"{where}.actual", f"missing; {item.measure} is what the office states"
+            elif item.actual.is_share != share:
+                yield f"{where}.actual", f"{item.measure} is {wanted}"
+        elif item.actual is not None:
+            yield f"{where}.actual", f"{item.measure} is not for the office to state; remove the key"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jinbao_config import units
-from jinbao_config.shape import ConfigError, Document, choice, key, list_of, read_document, table, text, whole, words
+from jinbao_config.replicas import ReplicaConfig, contradictions
+from jinbao_config.shape import ConfigError, Document, choice, key, list_of, read_document, table, tables, text, whole, words
 
 duration = words(units.duration_ms, "10s")
 size = words(units.size_bytes, "2GB")
@@ -157,9 +158,13 @@ class CollectorConfig:
     timezone: str = key(text, "Asia/Shanghai", doc="where a manifest's day begins")
     links: str = key(text, "links.toml", doc="the links file, relative to this one; its digest goes into the manifest")
     contracts: tuple[str, ...] = key(list_of(text), ("contract.toml",), doc="the contract files, likewise")
+    keep_months: int | None = key(
+        whole(24), None, doc="months whose samples are all older than this many months are removed; absent: none ever is"
+    )
     calendar: str | None = key(text, None, doc="legal days of another edition than ours; its digest goes into the manifest")
     tsa: Tsa | None = key(table(Tsa), None, doc="who time-stamps the daily manifests; absent: nobody")
     refuse: Refusal = key(table(Refusal), Refusal, doc="what is refused unread")
+    replica: tuple[ReplicaConfig, ...] = key(tables(ReplicaConfig, "name"), (), doc="servers that get a copy of every sample")
 
 
 def read_agent(file: Path) -> Document[AgentConfig]:
@@ -179,4 +184,7 @@ def _agent_contradictions(agent: AgentConfig) -> Iterator[tuple[str, str]]:
 
 def read_collector(file: Path) -> Document[CollectorConfig]:
     """Raises ConfigError naming file, key, value and what would be right."""
-    return read_document(CollectorConfig, file)
+    document = read_document(CollectorConfig, file)
+    for where, problem in contradictions(document.value.replica):
+        raise ConfigError(str(file), where, problem)
+    return document

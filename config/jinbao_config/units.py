@@ -6,6 +6,7 @@ Every function raises ValueError with a sentence that says what would be right.
 
 import re
 from datetime import UTC, date, datetime
+from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
@@ -15,6 +16,9 @@ _RATE = re.compile(r"(\d+)([kM])bit/s")
 _SIZE = re.compile(r"(\d+)(kB|MB|GB|TB)")
 _SIZE_BYTES = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+
+_TOO_LARGE = Decimal(10) ** 12  # as seconds: beyond any time a log can mean
+_US = {"us": Decimal(1), "ms": Decimal(1_000), "s": Decimal(1_000_000)}
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 DAY_MS = _UNIT_MS["d"]
@@ -95,3 +99,25 @@ def day(value: object) -> date:
     if isinstance(value, str):
         return date.fromisoformat(value)
     raise ValueError("a day is written 2021-01-31, without a time")
+
+
+def microseconds(text: str | Decimal, unit: str) -> int:
+    """A duration or an epoch in us, ms or s -> whole microseconds, finer digits cut, without a detour through binary.
+    Raises ValueError."""
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise ValueError("expected a number") from None
+    if not value.is_finite() or not 0 <= value < _TOO_LARGE:
+        raise ValueError(f"expected a number, at least 0 and below {_TOO_LARGE:.0e}")
+    return int(value * _US[unit])
+
+
+_BEGIN_US, _END_US = (datetime_us(datetime(year, 1, 1, tzinfo=UTC)) for year in (2000, 2200))
+
+
+def plausible(at_us: int, unit: str) -> int:
+    """The instant itself. Raises ValueError where the unit must be another one: before 2000 or after 2199."""
+    if not _BEGIN_US <= at_us < _END_US:
+        raise ValueError(f"is no time between 2000 and 2199; expected {unit} since 1970")
+    return at_us

@@ -16,6 +16,7 @@ from jinbao_lab.processes import Failed, program, typed
 from jinbao_lab.replay import replay
 from jinbao_lab.scenario import Scenario, read_scenario
 from jinbao_lab.show import Show
+from jinbao_lab.year import Order, year
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
 DONE, MISSED, WRONG_USE, NO_ENVIRONMENT = 0, 1, 2, 3
@@ -87,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     down = commands.add_parser("down", help="结束手动操作的县域网络 · end a county that is up")
     down.add_argument("--out", type=Path, default=Path("out/lab"))
     down.set_defaults(act=lambda asked, show: byhand.down(asked.out, show))
+    _add_year(commands)
     commands.add_parser("list", help="列出场景与故障 · scenarios and faults").set_defaults(act=_list)
     for command in commands.choices.values():
         # After the command too; SUPPRESS keeps what was said before it.
@@ -117,6 +119,14 @@ def _add_chance(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     score = commands.add_parser("score", help="对已有的运行重新打分 · score the folder of an earlier run again")
     score.add_argument("folder", type=Path)
     score.set_defaults(act=_score)
+
+
+def _add_year(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    whole = commands.add_parser("year", help="一年的演示数据 · a demonstration year of twelve links, with its ground truth")
+    whole.add_argument("--out", type=Path, default=Path("out/year"), help="a folder of its own (out/year)")
+    whole.add_argument("--year", type=int, default=2025, help="which (2025)")
+    whole.add_argument("--seed", type=int, default=1, help="of what goes wrong in it (1)")
+    whole.set_defaults(act=_year)
 
 
 def _seeds(text: str) -> range:
@@ -196,6 +206,11 @@ def _score(asked: argparse.Namespace, show: Show) -> int:
     result = run.score_again(Desk(asked.folder.resolve()))
     show.score(result)
     return DONE if result.right else MISSED
+
+
+def _year(asked: argparse.Namespace, show: Show) -> int:
+    found = year(Order.of_year(asked.out, asked.year, asked.seed), show)
+    return MISSED if found.misses else DONE
 
 
 def _up(asked: argparse.Namespace, show: Show) -> int:

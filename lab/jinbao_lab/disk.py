@@ -63,12 +63,13 @@ class LosableDisk:
 
     folder: Path
     image: Path
+    size_mb: int = SIZE_MB
     _lost: bool = field(default=False, init=False)
 
     def mount(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.image.open("wb") as image:
-            image.truncate(SIZE_MB << 20)
+            image.truncate(self.size_mb << 20)
         _run("mkfs.ext4", "-q", "-F", str(self.image))
         self._attach()
 

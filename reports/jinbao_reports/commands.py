@@ -15,15 +15,17 @@ from jinbao_reports.importers import read_history, telling
 from jinbao_reports.importers.arguments import reading
 from jinbao_reports.load import Answer, answer, legal_days
 from jinbao_reports.printing import decimals, percent, print_json, print_table, write
+from jinbao_reports.render.faults import RenderError, TemplateFault
 from jinbao_reports.render.node import StatementError
-from jinbao_reports.render.pdf import RenderError
+from jinbao_reports.schedule.mail import MailError
 from jinbao_reports.source import BadInput
 from jinbao_reports.words import Text
 
-REFUSALS: tuple[type[Exception], ...] = (ConfigError, BadInput)
-FAILURES: tuple[type[Exception], ...] = (RenderError, StatementError, OSError)
+REFUSALS: tuple[type[Exception], ...] = (ConfigError, BadInput, TemplateFault)
+FAILURES: tuple[type[Exception], ...] = (RenderError, StatementError, MailError, OSError)
 DONE, BAD_NEWS = 0, 1
-_BROKEN_CHAIN = ("fork",)
+BROKEN_CHAIN = ("fork",)
+_NO_EVIDENCE = {"replica", "unsigned"}
 
 Json = dict[str, Any]
 Arguments = argparse.Namespace
@@ -66,7 +68,9 @@ def compute(asked: Arguments) -> int:
         print_table(_LINK_COLUMNS, (_link_row(link, asked.lang) for link in made["links"]), asked.lang)
         if "indicators" in made:
             print_table(_INDICATOR_COLUMNS, map(_indicator_row, made["indicators"]), asked.lang)
-    return _news(made)
+    for kind in sorted(_NO_EVIDENCE & {flaw["kind"] for flaw in made["integrity"]}):
+        print(words.word(words.INTEGRITY, kind, asked.lang), file=sys.stderr)
+    return bad_news(made)
 
 
 def outages(asked: Arguments) -> int:
@@ -102,7 +106,7 @@ def month(asked: Arguments) -> int:
     else:
         for path in (page, figures):
             print(_WROTE.to(asked.lang, path=path))
-    return _news(made)
+    return bad_news(made)
 
 
 def legal_calendar(asked: Arguments) -> int:
@@ -140,9 +144,9 @@ def _answer(asked: Arguments) -> Answer:
     return answer(inputs(asked))
 
 
-def _news(made: Json) -> int:
+def bad_news(made: Json) -> int:
     """Bad news is a link that fails, or two batches that claim one place in a chain."""
-    broken = any(flaw["kind"] in _BROKEN_CHAIN for flaw in made["integrity"])
+    broken = any(flaw["kind"] in BROKEN_CHAIN for flaw in made["integrity"])
     return BAD_NEWS if broken or any(link["verdict"] == "fail" for link in made["links"]) else DONE
 
 

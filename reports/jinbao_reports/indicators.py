@@ -23,16 +23,29 @@ Measure = Callable[[Judgement], Fraction | None]
 
 
 def scored(indicators: Indicators, judgement: Judgement) -> list[Json]:
-    return [_row(item, MEASURES[item.measure](judgement)) for item in indicators.indicator]
+    """What the office states is taken as stated; what the census says comes with the office's word (office.word)."""
+    return [score_row(item, _actual(item, judgement)) for item in indicators.indicator]
 
 
-def _row(item: Indicator, actual: Fraction | None) -> Json:
+def _actual(item: Indicator, judgement: Judgement) -> Fraction | None:
+    if item.measure == "satisfaction":
+        return None
+    return item.actual.value if item.actual else MEASURES[item.measure](judgement)
+
+
+def score_row(item: Indicator, actual: Fraction | None) -> Json:
     points = score(item, actual)
     return {
         "id": item.id,
+        "level": item.level,
+        "kind": item.kind,
         "name": item.name,
         "measure": item.measure,
         "direction": item.direction,
+        "is_share": item.target.is_share,
+        "unit": item.unit,
+        "wanted": item.wanted,
+        "reason": item.reason,
         "target": exact(item.target.value),
         "actual": ratio(actual),
         "points": exact(item.points),
@@ -42,11 +55,15 @@ def _row(item: Indicator, actual: Fraction | None) -> Json:
 
 
 def score(item: Indicator, actual: Fraction | None) -> Fraction | None:
+    return points_for(actual, item.direction, item.target.value, item.points)
+
+
+def points_for(actual: Fraction | None, direction: str, target: Fraction, points: Fraction) -> Fraction | None:
     """Exact, and never more than the indicator's points."""
     if actual is None:
         return None
-    better, worse = (actual, item.target.value) if item.direction == "at_least" else (item.target.value, actual)
-    return item.points if better >= worse else item.points * better / worse
+    better, worse = (actual, target) if direction == "at_least" else (target, actual)
+    return points if better >= worse else points * better / worse
 
 
 def _share(over: Callable[[LinkJudgement], tuple[int, int]]) -> Measure:
@@ -104,6 +121,12 @@ def _minutes(judgement: Judgement, most: Callable[[list[int]], int], of: Callabl
     return Fraction(most(known), _MINUTE_MS) if known else None
 
 
+def _failures(judgement: Judgement) -> Fraction | None:
+    """None where nothing at all is known: no outage seen by nobody is not no outage."""
+    known = any(link.ratios.low is not None for link in judgement.links)
+    return Fraction(sum(len(failures(link, judgement.case)) for link in judgement.links)) if known else None
+
+
 def _longest(link: LinkJudgement) -> int:
     return max((found.counted for found in counted(link)), default=0)
 
@@ -118,7 +141,7 @@ MEASURES: Mapping[str, Measure] = {
     "response": lambda judgement: _in_time(judgement, responses, judgement.case.contract.value.limits.response),
     "repair": lambda judgement: _in_time(judgement, repairs, _repair_limit(judgement)),
     "links_monitored": lambda judgement: Fraction(sum((link.ratios.coverage or 0) >= MONITORED for link in judgement.links)),
-    "outages": lambda judgement: Fraction(sum(len(failures(link, judgement.case)) for link in judgement.links)),
+    "outages": lambda judgement: _failures(judgement),
     "longest_minutes": lambda judgement: _minutes(judgement, max, _longest),
     "counted_minutes": lambda judgement: _minutes(judgement, sum, lambda link: link.sums.counted),
     "counted_minutes_worst": lambda judgement: _minutes(judgement, max, lambda link: link.sums.counted),

@@ -12,15 +12,18 @@ from jinbao_collector.home import Home
 from jinbao_collector.ledger import DEMONSTRATION, Ledger
 from jinbao_collector.manifest import Manifests
 from jinbao_collector.store import Flaw, Reader, open_store
+from jinbao_collector.unsigned import UnsignedReader
 from jinbao_config.contract import Contract, read_contract
 from jinbao_config.indicators import Indicators, read_indicators
 from jinbao_config.links import Links, read_links
 from jinbao_config.shape import Document
 from jinbao_reports import files
+from jinbao_reports.breakdown import breakdown
 from jinbao_reports.declared import Declared, is_cause
 from jinbao_reports.indicators import scored
 from jinbao_reports.judge import Case, Judgement, contract_in_force, judge, judge_samples
 from jinbao_reports.legal_days import LegalDays, read_legal_days, shipped
+from jinbao_reports.office.word import OfficeWord, read_word
 from jinbao_reports.source import BadInput, Recorded
 from jinbao_reports.statement import statement
 
@@ -35,12 +38,16 @@ class Asked:
     samples: Path | None = None
     intervals: Path | None = None
     store: Path | None = None
+    server: str | None = None
+    unsigned: bool = False
     events: Path | None = None
     ledgers: Sequence[Path] = ()
     as_of: str | None = None
     profile: str | None = None
     calendar: Path | None = None
     indicators: Path | None = None
+    office: Path | None = None
+    census: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +58,8 @@ class Answer:
     inputs: dict[str, str]
     flaws: tuple[Flaw, ...]
     manifest: dict[str, str] | None = None
-    indicators: Indicators | None = None
+    indicators: Document[Indicators] | None = None
+    office: OfficeWord | None = None
     demonstration: bool = False
 
     def statement(self) -> dict[str, Any]:
@@ -60,11 +68,16 @@ class Answer:
         `demonstration` stands in it, and is true, where the ledger says that nothing of this was measured.
         """
         made = statement(self.judgement, self.inputs, self.flaws)
+        for link, judged in zip(made["links"], self.judgement.links, strict=True):
+            link.update(breakdown(judged, self.judgement))
         if self.indicators is not None:
-            made["indicators"] = scored(self.indicators, self.judgement)
+            made["indicators"] = scored(self.indicators.value, self.judgement)
+            made["indicator_placeholders"] = list(self.indicators.placeholders)
         if self.demonstration:
             made["demonstration"] = True
-        return made if self.manifest is None else {**made, "manifest": self.manifest}
+        if self.manifest is not None:
+            made["manifest"] = self.manifest
+        return made if self.office is None else self.office.adds_to(made)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +88,8 @@ class Gathered:
     inputs: dict[str, str]
     source: Reader | tuple[files.StateSpan, ...]
     manifest: dict[str, str] | None = None
-    indicators: Indicators | None = None
+    indicators: Document[Indicators] | None = None
+    office: OfficeWord | None = None
     demonstration: bool = False
 
     def answer(self, case: Case | None = None) -> Answer:
@@ -83,9 +97,11 @@ class Gathered:
         if isinstance(self.source, tuple):
             codes = tuple(link.code for link in case.in_force())
             judgement = judge(Declared(self.source, case.stated(), codes, case.as_of), case)
-            return Answer(judgement, self.inputs, (), indicators=self.indicators)
+            return Answer(judgement, self.inputs, (), indicators=self.indicators, office=self.office)
         judgement = judge_samples(self.source, case)
-        return Answer(judgement, self.inputs, self.source.flaws(), self.manifest, self.indicators, self.demonstration)
+        more = self.manifest, self.indicators, self.office, self.demonstration
+        # Asked afterwards: of a server nothing has a digest but what it handed out.
+        return Answer(judgement, {**self.inputs, **self.source.inputs()}, self.source.flaws(), *more)
 
 
 def answer(asked: Asked) -> Answer:
@@ -95,19 +111,22 @@ def answer(asked: Asked) -> Answer:
 
 def gather(asked: Asked) -> Gathered:
     """Raises as `answer` does."""
+    if asked.unsigned and asked.store is None:
+        raise BadInput("--unsigned: chooses what Telegraf wrote of a collector's data directory; give --store DIRECTORY")
     links = read_links(asked.links)
     case, inputs = _case(asked, links)
     wanted = None
     if asked.indicators is not None:
-        document = read_indicators(asked.indicators)
-        wanted, inputs["indicators"] = document.value, document.sha256
+        wanted = read_indicators(asked.indicators)
+        inputs["indicators"] = wanted.sha256
+    office = read_word(asked.office, asked.census, links.value)
+    inputs |= office.inputs if office else {}
     if asked.intervals is not None:
         spans, inputs["intervals"] = files.read_intervals(asked.intervals)
         _refuse_unknown_causes(asked.intervals, spans)
-        return Gathered(case, inputs, spans, indicators=wanted)
-    source = _source(asked, links.value)
-    manifest, demonstration = _newest_manifest(asked.store, case), _is_demonstration(asked.store)
-    return Gathered(case, {**inputs, **source.inputs()}, source, manifest, wanted, demonstration)
+        return Gathered(case, inputs, spans, indicators=wanted, office=office)
+    manifest, demonstration = _newest_manifest(asked, case), _is_demonstration(asked.store)
+    return Gathered(case, inputs, _source(asked, links.value), manifest, wanted, office, demonstration)
 
 
 def _case(asked: Asked, links: Document[Links]) -> tuple[Case, dict[str, str]]:
@@ -159,10 +178,14 @@ def read_ledgers(store: Path | None, ledgers: Sequence[Path]) -> tuple[tuple[Ent
 
 
 def _source(asked: Asked, links: Links) -> Reader:
+    if asked.server is not None:
+        from jinbao_collector.replica.opening import open_address  # its client takes a third of a second to load
+
+        return open_address(asked.server)
     if asked.store is not None:
-        return open_store(asked.store)
+        return UnsignedReader(Home(asked.store).unsigned) if asked.unsigned else open_store(asked.store)
     if asked.samples is None:
-        raise BadInput("nothing to judge: give --samples FILE.csv, --intervals FILE.csv or --store DIRECTORY")
+        raise BadInput("nothing to judge: give --samples FILE.csv, --intervals FILE.csv or --store DIRECTORY|ADDRESS")
     recorded, digest = files.read_samples(asked.samples, links.interval)
     known = {link.code for link in links.link} | {"*"}
     unknown = tuple(
@@ -178,10 +201,11 @@ def _source(asked: Asked, links: Links) -> Reader:
     return Recorded(recorded, events, tuple(digests), (*files.flaws(recorded), *unknown))
 
 
-def _newest_manifest(store: Path | None, case: Case) -> dict[str, str] | None:
-    if store is None:
+def _newest_manifest(asked: Asked, case: Case) -> dict[str, str] | None:
+    """Of the store; none attests what nobody signed, or what a server says."""
+    if asked.store is None or asked.unsigned:
         return None
-    home = Home(store)
+    home = Home(asked.store)
     manifests = Manifests(home.manifests, home.journal, case.contract.value.zone)
     days = manifests.days()
     return {"day": days[-1], "hash": manifests.read(days[-1]).hash} if days else None

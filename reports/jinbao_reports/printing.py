@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -30,12 +31,23 @@ def print_json(value: Any) -> None:
 
 def write(file: Path, text: str) -> None:
     """Whole or not at all."""
-    part = file.with_name(f".{file.name}.{os.getpid()}")
+    write_whole(file, text.encode())
+
+
+def write_whole(file: Path, content: bytes) -> Path:
+    """Beside its place, to the disk, then into place; nothing is left behind where that fails."""
+    handle, scratch = tempfile.mkstemp(dir=file.parent, prefix=".writing-", suffix=".part")
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(file)
-    finally:
-        part.unlink(missing_ok=True)
+        with os.fdopen(handle, "wb") as part:
+            part.write(content)
+            part.flush()
+            os.fsync(part.fileno())
+        Path(scratch).chmod(0o644)
+        Path(scratch).replace(file)
+    except BaseException:
+        Path(scratch).unlink(missing_ok=True)
+        raise
+    return file
 
 
 def percent(ratio: float | None) -> str:

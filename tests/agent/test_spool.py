@@ -3,13 +3,14 @@
 import contextlib
 import sqlite3
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent_records import BOOT, CLOCK, author, batches_of, check_chain, event, everything_in, records_of, sample, samples
+from agent_records import BOOT, CLOCK, T0_US, author, batches_of, check_chain, event, everything_in, records_of, sample, samples
 from jinbao_agent.chain import Head, Records, Turns, pieces, sign_batches
 from jinbao_agent.retention import forget_old, keep_within, make_room
 from jinbao_agent.sample import Event, Sample
@@ -25,7 +26,7 @@ def spool_with(folder: Path, batches: int, per_batch: int = 6) -> Spool:
     spool = Spool(folder / "spool.db")
     for index in range(batches):
         spool.append(samples(range(index * per_batch, (index + 1) * per_batch)), [], boot=BOOT, clock=CLOCK)
-        spool.close(ALICE)
+        spool.close(author())
     return spool
 
 
@@ -37,6 +38,7 @@ sample_lists = st.lists(one_sample, max_size=60)
 event_lists = st.lists(st.builds(event, st.sampled_from(["start", "stop", "clock_step"]), st.integers(0, 10**6)), max_size=5)
 
 
+@settings(deadline=None)
 @given(sample_lists, event_lists, st.integers(200, 4000))
 def test_pieces_are_the_same_records_in_order_and_no_body_is_too_long(
     many: list[Sample], events: list[Event], limit: int
@@ -48,6 +50,7 @@ def test_pieces_are_the_same_records_in_order_and_no_body_is_too_long(
         assert len(part) + len(told) <= 1 or len(encode_body(part, told)) <= limit
 
 
+@settings(deadline=None)
 @given(sample_lists, event_lists, st.integers(200, 4000))
 def test_batches_continue_the_chain_and_bear_its_authors_signature(many: list[Sample], events: list[Event], limit: int) -> None:
     records = Records("township", BOOT, many, events, CLOCK)
@@ -70,7 +73,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(steps)
 def test_any_life_of_the_spool_keeps_every_record_once_in_unbroken_chains(life: list[tuple[str, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -82,7 +85,7 @@ def test_any_life_of_the_spool_keeps_every_record_once_in_unbroken_chains(life: 
                 spool.append([sample(number, boot=f"boot-{boot}") for number in numbers], [], boot=f"boot-{boot}", clock=CLOCK)
                 told += count
             elif step == "close":
-                spool.close(ALICE)
+                spool.close(author())
             elif step == "new chain":
                 spool.begin_chain("fork")
             else:
@@ -101,7 +104,7 @@ def test_a_batch_says_when_how_far_its_clock_is_trusted_and_what_the_centre_last
     spool = spool_with(tmp_path, 1)
     spool.ack(spool.head.chain, 1, "m" * 64)
     spool.append(samples([7]), [], boot=BOOT, clock={**CLOCK, "sync": 0})
-    spool.close(ALICE)
+    spool.close(author())
     (second,) = batches_of(spool)
     fields = second.fields()
     assert (fields["seen"], fields["clock"]["sync"], fields["number"]) == ("m" * 64, 0, 2)
@@ -129,7 +132,7 @@ def test_a_closed_batch_and_its_open_records_never_stand_side_by_side(tmp_path: 
     spool.append(samples(range(3)), [], boot=BOOT, clock=CLOCK)
     spool.db.execute("CREATE TRIGGER no_body BEFORE INSERT ON body BEGIN SELECT RAISE(ABORT, 'no'); END")
     with pytest.raises(sqlite3.IntegrityError):
-        spool.close(ALICE)
+        spool.close(author())
     assert (spool.open_count(), spool.head.number, batches_of(spool)) == (3, 0, [])
     spool.db.execute("DROP TRIGGER no_body")
     assert spool.close(ALICE) == 1
@@ -190,6 +193,8 @@ def test_acknowledged_bodies_go_first_and_headers_stay(tmp_path: Path) -> None:
     assert [batch.body is None for batch in remains] == [True] * 3
     assert [batch.fields()["number"] for batch in remains] == [3, 4, 5]
     assert spool.get("dropped") == 18
+    assert make_room(spool), "two headers of what was acknowledged"
+    assert [batch.fields()["number"] for batch in batches_of(spool)] == [3, 4, 5]
     assert not make_room(spool)
     spool.close_file()
 
@@ -203,6 +208,50 @@ def test_what_is_too_old_goes_but_a_clock_nobody_disciplines_drops_nothing_that_
     assert spool.db.execute("SELECT count(*) FROM body").fetchone() == (2,)
     forget_old(spool, 90 * DAY_MS, late_ms, clock_trusted=True)
     assert [batch.body is None for batch in batches_of(spool)] == [True, True]
+    spool.close_file()
+
+
+def bodies(spool: Spool) -> list[int]:
+    return [place for (place,) in spool.db.execute("SELECT id FROM body ORDER BY id")]
+
+
+def test_what_was_measured_in_1970_is_as_old_as_what_came_after_it(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool.db")
+    unsure = {**CLOCK, "sync": 0}
+    in_1970 = [replace(one, sent_us=one.sent_us - T0_US) for one in samples(range(6))]
+    spool.append(in_1970, [], boot=BOOT, clock=unsure)
+    spool.close(author())
+    spool.append(samples(range(6, 12)), [], boot=BOOT, clock=CLOCK)
+    spool.close(author())
+    spool.ack(spool.head.chain, 1, "")
+    now_ms = T0_US // 1000 + 120_000
+    forget_old(spool, 90 * DAY_MS, now_ms, clock_trusted=True)
+    assert len(bodies(spool)) == 2
+    forget_old(spool, 90 * DAY_MS, now_ms + 91 * DAY_MS, clock_trusted=True)
+    assert bodies(spool) == []
+
+
+def test_headers_outlive_bodies_and_go_after_a_year_or_where_nothing_else_is_left(tmp_path: Path) -> None:
+    spool = spool_with(tmp_path, 5)
+    head = spool.head
+    spool.ack(head.chain, 4, "")
+    born_ms = sample(29).sent_us // 1000
+
+    def headers() -> int:
+        return int(spool.db.execute("SELECT count(*) FROM batch").fetchone()[0])
+
+    forget_old(spool, 90 * DAY_MS, born_ms + 359 * DAY_MS, clock_trusted=True)
+    assert (bodies(spool), headers()) == ([], 5)
+    forget_old(spool, 90 * DAY_MS, born_ms + 361 * DAY_MS, clock_trusted=True)
+    assert headers() == 1, "the one that waits stays, whatever its age"
+    assert spool.head == head
+    assert spool.knows(head.chain, 2, "of one it has forgotten") is True
+    spool.close_file()
+    (tmp_path / "other").mkdir()
+    spool = spool_with(tmp_path / "other", 3)
+    spool.ack(spool.head.chain, 3, "")
+    assert [make_room(spool) for _ in range(3)] == [True, True, False]
+    assert headers() == 1
     spool.close_file()
 
 
@@ -221,7 +270,7 @@ def test_the_file_never_outgrows_its_bytes_and_becomes_a_ring(tmp_path: Path) ->
         spool.append(samples(range(index * 100, index * 100 + 100)), [], boot=BOOT, clock=CLOCK)
         while spool.open_count():
             with contextlib.suppress(sqlite3.OperationalError):
-                spool.close(ALICE)
+                spool.close(author())
             assert not spool.open_count() or make_room(spool)
     assert (tmp_path / "spool.db").stat().st_size <= 400_000
     batches = batches_of(spool)
@@ -275,7 +324,7 @@ def test_a_request_is_bounded_in_batches_and_bytes_and_never_mixes_chains(tmp_pa
     spool = spool_with(tmp_path, 3)
     spool.begin_chain("fork")
     spool.append(samples([99]), [], boot=BOOT, clock=CLOCK)
-    spool.close(ALICE)
+    spool.close(author())
     assert [row.number for row in spool.waiting(0, 2, 10**6)] == [1, 2]
     assert [row.number for row in spool.waiting(0, 64, 1)] == [1]
     assert [row.number for row in spool.waiting(0, 64, 10**6)] == [1, 2, 3]
@@ -289,7 +338,7 @@ def test_a_header_says_how_many_batches_waited_when_it_was_formed(tmp_path: Path
     spool = spool_with(tmp_path, 3)
     spool.ack(spool.head.chain, 2, "")
     spool.append(samples([99]), [], boot=BOOT, clock=CLOCK)
-    spool.close(ALICE)
+    spool.close(author())
     assert [batch.fields()["waiting"] for batch in batches_of(spool)] == [2, 1]
     spool.close_file()
 

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from collecting import LINK, NOON, OTHER_LINK, TestClock, centre_in, enrolled, post, write_config
-from jinbao_collector.centre import Place, context_of
+from jinbao_collector.centre import context_of
 from jinbao_collector.cli import main
+from jinbao_collector.place import Place
 from jinbao_collector.texts import TEXTS
 from jinbao_collector.volume import month_files
 from jinbao_config.services import read_collector
@@ -127,7 +128,7 @@ def test_a_damaged_journal_file_is_named_with_its_remedy(desk: Desk, words: tupl
     (file,) = month_files(desk.folder / "data/journal")
     file.write_bytes(content)
     code, _, err = desk.run("--lang", "en", *words)
-    assert (code, f"{file}: cannot be read: " in err, "restore it from a backup" in err) == (3, True, True)
+    assert (code, f"{file}: is damaged: " in err, "run `jinbao-collector repair`" in err) == (3, True, True)
 
 
 @pytest.mark.parametrize("words", [("agents",), ("serve",), ("ledger", "list")], ids=" ".join)

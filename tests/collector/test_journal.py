@@ -191,7 +191,7 @@ def test_a_full_disk_is_answered_later_and_when_there_is_room_everything_goes_on
     db.execute(f"PRAGMA max_page_count={pages}")
     many = tower.minutes(400, NOON + 120_000)
     answer = post(centre, *many)
-    assert (answer.status, answer.headers["Retry-After"]) == (503, "30")
+    assert (answer.status, answer.headers["Retry-After"]) == (507, "30")
     assert b"full" in answer.body
     assert any("full" in trouble for trouble in centre.troubles())
     assert read(file, "SELECT count(*) FROM batch") == [(2,)]

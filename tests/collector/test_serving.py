@@ -1,97 +1,32 @@
 """The real serving process: TLS, routes, a graceful stop, a hard kill under load, and slow knockers."""
 
 import asyncio
-import contextlib
-import http.client
+import gzip
 import json
 import os
 import queue
 import select
 import signal
 import socket
-import sqlite3
 import ssl
 import subprocess
-import sys
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.error import HTTPError
 
 import pytest
 import uvicorn
 
-from collecting import LINK, NOON, Speaker, enrol_document, write_config
-from jinbao_agent.keys import SigningKey
+from collecting import LINK, write_config
 from jinbao_agent.wire import Signed, pack
 from jinbao_collector import follower_process, serve
 from jinbao_collector.admission import RefusedRing
 from jinbao_collector.cli import main
 from jinbao_collector.follower_process import FollowerProcess
-from jinbao_collector.home import Home
-from jinbao_collector.volume import month_files
-
-COMMAND = [sys.executable, "-m", "jinbao_collector.cli"]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-@dataclass
-class Served:
-    """A collector that runs as a process of its own."""
-
-    config: Path
-    process: subprocess.Popen[str]
-    address: str
-    trust: ssl.SSLContext
-
-    def get(self, path: str) -> tuple[int, bytes]:
-        return self._answer(urllib.request.Request(self.address + path))
-
-    def post(self, path: str, body: bytes) -> tuple[int, bytes]:
-        return self._answer(urllib.request.Request(self.address + path, body, {"Content-Type": "application/octet-stream"}))
-
-    def _answer(self, request: urllib.request.Request) -> tuple[int, bytes]:
-        try:
-            with urllib.request.urlopen(request, context=self.trust) as answer:
-                return answer.status, answer.read()
-        except HTTPError as refused:
-            with refused:
-                return refused.code, refused.read()
-
-    def enrol(self, agent: str, capsys: pytest.CaptureFixture[str]) -> Speaker:
-        capsys.readouterr()
-        words = ["invite", "--agent", agent, "--vantage", "township", "--link", LINK, "--json"]
-        assert main(["--config", str(self.config), *words]) == 0
-        code = json.loads(capsys.readouterr().out)["code"]
-        key = SigningKey.generate()
-        status, answer = self.post("/v1/enrol", enrol_document(code, key))
-        assert (status, Signed.from_lines(answer).fields()["agent"]) == (200, agent)
-        return Speaker(agent, "township", LINK, key)
-
-    def stop(self, how: signal.Signals) -> int:
-        self.process.send_signal(how)
-        return self.process.wait(60)
-
-
-@contextmanager
-def serving(config: Path) -> Iterator[Served]:
-    command = [*COMMAND, "--config", str(config), "serve", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            address = json.loads(process.stdout.readline())["listening"]
-            trust = ssl.create_default_context(cafile=str(config.parent / "data/keys/ca.pem"))
-            yield Served(config, process, address, trust)
-        finally:
-            process.kill()
+from served import Served, children_of, free_port, serving
+from tiny_influx import TOKEN, Answer, TinyInflux
 
 
 @pytest.fixture
@@ -107,11 +42,9 @@ def served(config: Path) -> Iterator[Served]:
         yield process
 
 
-def test_an_agent_enrols_sends_and_reads_its_ack_over_tls_and_sigterm_stops_with_0(
-    served: Served, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_agent_enrols_sends_and_reads_its_ack_over_tls_and_sigterm_stops_with_0(served: Served) -> None:
     assert served.get("/v1/ca") == (200, (served.config.parent / "data/keys/ca.pem").read_bytes())
-    tower = served.enrol("tw-01", capsys)
+    tower = served.enrol("tw-01")
     batches = tower.minutes(2)
     status, answer = served.post("/v1/batches", pack(batches))
     assert status == 200
@@ -146,58 +79,6 @@ def test_a_connection_that_does_not_know_the_ca_is_not_made(served: Served) -> N
         urllib.request.urlopen(served.address + "/healthz", context=ssl.create_default_context())
 
 
-@dataclass
-class Load:
-    """One agent that sends and sends, and remembers what was acknowledged."""
-
-    speaker: Speaker
-    served: Served
-    acknowledged: list[tuple[int, str]] = field(default_factory=list)
-    answers: set[int] = field(default_factory=set)
-    under_way: threading.Event = field(default_factory=threading.Event)
-
-    def run(self) -> None:
-        host = self.served.address.removeprefix("https://")
-        line = http.client.HTTPSConnection(host, context=self.served.trust)
-        line.connect()
-        line.auto_open = 0
-        with contextlib.closing(line), contextlib.suppress(OSError, http.client.HTTPException):
-            while True:
-                batches = [self.speaker.batch(NOON + self.speaker.number * 60_000) for _ in range(3)]
-                line.request("POST", "/v1/batches", pack(batches))
-                answer = line.getresponse()
-                answer.read()
-                self.answers.add(answer.status)
-                self.acknowledged += [(batch.fields()["number"], batch.signed.hash) for batch in batches]
-                if len(self.acknowledged) >= 30:
-                    self.under_way.set()
-
-
-def test_whatever_was_acknowledged_before_kill_9_is_kept_once(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Four agents at full speed; the process is killed in the middle, three times over."""
-    for kill in range(3):
-        with serving(config) as process:
-            loads = [Load(process.enrol(f"tw-{kill}-{n}", capsys), process) for n in range(4)]
-            threads = [threading.Thread(target=load.run) for load in loads]
-            for thread in threads:
-                thread.start()
-            for load in loads:
-                assert load.under_way.wait(60)
-            assert process.stop(signal.SIGKILL) == -signal.SIGKILL
-            for thread in threads:
-                thread.join()
-        (file,) = month_files(config.parent / "data/journal")
-        db = sqlite3.connect(file)
-        for load in loads:
-            query = "SELECT number, lower(hash) FROM batches WHERE agent = ? ORDER BY position"
-            kept = db.execute(query, (load.speaker.agent,)).fetchall()
-            assert len(kept) == len(set(kept))
-            assert set(load.acknowledged) <= set(kept)
-            assert load.answers == {200}
-        assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        db.close()
-
-
 def test_a_knocker_that_never_finishes_its_request_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serve, "_HEADER_S", 0.05)
 
@@ -222,12 +103,6 @@ def test_a_knocker_that_never_finishes_its_request_is_hung_up_on(monkeypatch: py
     assert asyncio.run(knock()) == b""
 
 
-def children_of(pid: int) -> list[int]:
-    """Process ids whose parent it is."""
-    stats = [file.read_text().rpartition(")") for file in Path("/proc").glob("[0-9]*/stat")]
-    return [int(name.split()[0]) for name, _, rest in stats if int(rest.split()[1]) == pid]
-
-
 def test_the_sealer_runs_beside_it_and_ends_with_it_even_when_it_is_killed(config: Path) -> None:
     for how in (signal.SIGTERM, signal.SIGKILL):
         with serving(config) as served:
@@ -241,6 +116,50 @@ def test_the_sealer_runs_beside_it_and_ends_with_it_even_when_it_is_killed(confi
             os.close(handle)
 
 
+def test_what_is_acknowledged_is_copied_to_a_server_beside_it(config: Path) -> None:
+    arrived = threading.Event()
+
+    def told(server: TinyInflux, lines: list[str]) -> Answer:
+        arrived.set()
+        return server.take(lines)
+
+    with TinyInflux().open() as server:
+        server.moods.append(told)
+        (config.parent / "token").write_text(TOKEN)
+        table = f'[[replica]]\nname = "copy"\nkind = "influxdb"\nurl = "http://127.0.0.1:{server.port}"\n'
+        config.write_text(config.read_text() + table + 'org = "yanbian"\nbucket = "jinbao"\ntoken_file = "token"\n')
+        with serving(config) as served:
+            tower = served.enrol("tw-01")
+            assert served.post("/v1/batches", pack(tower.minutes(2)))[0] == 200
+            assert arrived.wait(60)
+            followers = json.loads(served.get("/readyz")[1])["followers"]
+            assert [one["follower"] for one in followers] == ["store", "copy"]
+            assert served.stop(signal.SIGTERM) == 0
+        assert len(server.kept) == 12
+
+
+def test_telegraf_writes_over_tls_with_gzip_and_finds_what_it_looks_for(
+    served: Served, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    words = ["telegraf", "issue", "tw-01", "--vantage", "township", "--link", LINK, "--json"]
+    assert main(["--config", str(served.config), *words]) == 0
+    token = json.loads(capsys.readouterr().out)["token"]
+    links = served.config.parent / "links.toml"
+    links.write_text(f'schema = "jinbao.links/1"\n[[link]]\ncode = "{LINK}"\nname = "x"\ntargets = {{ core = "127.0.0.1" }}\n')
+    assert json.loads(served.get("/health")[1])["status"] == "pass"
+    assert served.get("/ping")[0] == 204
+    body = gzip.compress((Path(__file__).parent / "telegraf.lp").read_bytes())
+    for given, status in ((token, 204), ("nope", 401)):
+        headers = {"Authorization": f"Token {given}", "Content-Encoding": "gzip"}
+        address = f"{served.address}/api/v2/write?org=o&bucket=b"
+        assert served._answer(urllib.request.Request(address, body, headers))[0] == status
+    links.write_text("nonsense")
+    answer = served._answer(urllib.request.Request(address, body, {**headers, "Authorization": f"Token {token}"}))
+    assert (answer[0], b"links.toml: is not TOML" in answer[1]) == (503, True)
+    assert b'jinbao_unsigned_points_total{kept="sample"} 1.0' in served.get("/metrics")[1]
+
+
 def test_a_follower_that_dies_is_started_anew(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follower_process, "_PAUSE_S", 0.0)
     started: queue.Queue[int] = queue.Queue()
@@ -252,7 +171,7 @@ def test_a_follower_that_dies_is_started_anew(config: Path, monkeypatch: pytest.
         return process
 
     monkeypatch.setattr(FollowerProcess, "_start", told)
-    follower = FollowerProcess("jinbao_collector.store.sealing", Home(config.parent / "data"))
+    follower = FollowerProcess("jinbao_collector.store.sealing", str(config.parent / "data"))
     first = started.get(timeout=60)
     os.kill(first, signal.SIGKILL)
     assert started.get(timeout=60) != first

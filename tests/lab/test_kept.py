@@ -38,7 +38,7 @@ def journal(store: Path, chain: str, batches: list[Kept]) -> None:
         volume.db.execute("INSERT INTO sender VALUES (1, 'a01', 'k', ?, 'township')", (chain,))
         for position, (number, hashed) in enumerate(batches, 1):
             row = (position, number, bytes.fromhex(hashed))
-            volume.db.execute("INSERT INTO batch VALUES (?, 0, 1, ?, ?, x'', x'', NULL, 0, 0, '[]')", row)
+            volume.db.execute("INSERT INTO batch VALUES (?, 0, 1, ?, ?, x'', x'', NULL, 0, 0, '[]', NULL)", row)
 
 
 def test_every_acknowledged_batch_that_is_kept_is_no_loss(agent: Path, tmp_path: Path) -> None:

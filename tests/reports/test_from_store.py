@@ -11,9 +11,15 @@ import pytest
 from collecting import LINK, NOON, OTHER_LINK, Speaker, TestClock, centre_in, enrolled, post, sealed
 from jinbao_agent.sample import Event, Sample
 from jinbao_collector.centre import Centre
+from jinbao_collector.door import Holder, issue
 from jinbao_collector.store import sealing
+from jinbao_reports.cli import main
+from jinbao_reports.evidence.package import Order, make_package
+from jinbao_reports.evidence.source import EvidenceError
 from jinbao_reports.explain import explanation
 from jinbao_reports.load import Asked, answer
+from jinbao_reports.source import BadInput
+from servers import SERVERS
 
 HOUR_MS = 3_600_000
 STEPS_MS = (1500, -700, 45_000, -40_000, 3_600_000)
@@ -110,7 +116,7 @@ def declare(folder: Path) -> None:
 
 def everything(folder: Path, **more: Any) -> tuple[Any, list[Any]]:
     """The Statement, and why each outage was judged as it was."""
-    asked = Asked(folder / "links.toml", [folder / "contract.toml"], "2021-04", store=folder / "data", **more)
+    asked = Asked(folder / "links.toml", [folder / "contract.toml"], "2021-04", **{"store": folder / "data", **more})
     told = answer(asked)
     made = told.statement()
     outages = [outage["id"] for link in made["links"] for outage in link["outages"]]
@@ -133,3 +139,65 @@ def test_the_statement_does_not_depend_on_what_is_sealed(centre: Centre, tmp_pat
     assert any(outage["suspect"] for outage in outages)
     assert all(link["flaps"]["count"] > 5 for link in statement["links"])
     assert statement["inputs"].keys() >= {"journal", "roster", "ledger_head"}
+
+
+@pytest.mark.parametrize("kind", SERVERS)
+def test_the_statement_from_a_server_is_the_stores_but_for_what_it_rests_on(
+    centre: Centre, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealing.seal(centre.place.home)
+    with SERVERS[kind](tmp_path) as server:
+        server.fill(centre.place.home.root)
+        monkeypatch.setenv("JINBAO_STORE_TOKEN", server.token or "none")
+        (one, one_why), (two, two_why) = everything(tmp_path), everything(tmp_path, store=None, server=server.address)
+    assert two["inputs"].keys() - one["inputs"].keys() == {"replica"}
+    assert one["inputs"].keys() - two["inputs"].keys() == {"journal", "roster", "ledger_head"}
+    flaws = [[flaw for flaw in made["integrity"] if flaw["kind"] not in ("replica", "overlap")] for made in (one, two)]
+    assert flaws[0] == flaws[1] != []
+    assert [flaw["link"] for flaw in two["integrity"] if flaw["kind"] == "replica"] == ["*"]
+    assert {**one, "inputs": 0, "integrity": 0} == {**two, "inputs": 0, "integrity": 0}
+    assert one_why == two_why
+
+
+def test_what_telegraf_wrote_is_judged_alone_and_says_so(centre: Centre, tmp_path: Path) -> None:
+    token = issue(centre.ledger, Holder("tw-01", "township", (LINK,), None), NOON)
+    points = [
+        f"ping,url=10.0.0.2 packets_transmitted=1i,packets_received={int(step not in range(60, 90))}i,average_response_ms=2.5"
+        f" {(NOON + step * 10_000) * 1_000_000}"
+        for step in range(360)
+    ]
+    assert centre.door.write("\n".join(points).encode(), {"authorization": f"Token {token}"}, "ns", NOON).status == 204
+    made, _ = everything(tmp_path, unsigned=True)
+    (link, other) = made["links"]
+    assert (other["verdict"], [outage["seconds"] for outage in link["outages"]]) == ("no_data", [300])
+    assert [flaw["kind"] for flaw in made["integrity"]] == ["unsigned"]
+    assert made["inputs"].keys() >= {"unsigned"}
+    assert "manifest" not in made
+
+
+def test_no_package_is_made_of_what_nobody_signed(centre: Centre, tmp_path: Path) -> None:
+    asked = Asked(tmp_path / "links.toml", [tmp_path / "contract.toml"], "2021-04", store=tmp_path / "data", unsigned=True)
+    with pytest.raises(EvidenceError, match="nobody signed these samples"):
+        make_package(Order(asked), tmp_path / "package.zip")
+    assert not (tmp_path / "package.zip").exists()
+
+
+def test_the_command_reads_a_server_by_its_address_and_says_what_it_is_worth(
+    centre: Centre, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with SERVERS["victoriametrics"](tmp_path) as server:
+        server.fill(centre.place.home.root)
+        words = ["--links", str(tmp_path / "links.toml"), "--contract", str(tmp_path / "contract.toml"), "--period", "2021-04"]
+        assert main(["compute", "--store", server.address, *words, "--json", "--lang", "en"]) in (0, 1)
+        shown = capsys.readouterr()
+        assert json.loads(shown.out)["links"][0]["outages"]
+        assert shown.err == "taken from a replica, not evidence-grade\n"
+    assert main(["compute", "--store", "http://user@host:1", *words]) == 2
+    assert main(["compute", "--store", server.address, *words]) == 3
+    assert "cannot be reached" in capsys.readouterr().err
+
+
+def test_unsigned_without_a_data_directory_is_refused(tmp_path: Path) -> None:
+    declare(tmp_path)
+    with pytest.raises(BadInput, match="--unsigned: chooses what Telegraf wrote"):
+        everything(tmp_path, store=None, server="http://127.0.0.1:1", unsigned=True)

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from county import FIRST, SHANGHAI, County, Statement
+from jinbao_collector import line_protocol
 from jinbao_reports.cli import main
-from jinbao_reports.importers import ORIGINS, line_protocol
+from jinbao_reports.importers import ORIGINS
 from jinbao_reports.importers.found import ranges
 from jinbao_reports.importers.reading import OPTION, instant_us
 

@@ -20,10 +20,22 @@ from typing import Any
 import pytest
 
 from jinbao_reports import words
-from jinbao_reports.render import blocks, charts, figures, fonts, month_words
+from jinbao_reports.render import (
+    annex_words,
+    blocks,
+    chart_words,
+    charts,
+    figures,
+    fonts,
+    month_words,
+    paper_words,
+    sheet_words,
+    workbook_words,
+)
 from jinbao_reports.render.month import render_month, statement_bytes
 from jinbao_reports.render.node import StatementError
-from jinbao_reports.render.report import CLASSED, read_report
+from jinbao_reports.render.reading import read_report
+from jinbao_reports.render.report import CLASSED
 from jinbao_reports.render.time_axis import ticks
 from jinbao_reports.table import CAUSES
 
@@ -54,7 +66,9 @@ def info(page: Path, *more: str) -> str:
 
 def every_text() -> Iterator[tuple[str, words.Text]]:
     tables = {name: value for name, value in vars(words).items() if name.isupper() and isinstance(value, dict)}
-    listed = [*tables.items(), *((f"month_words[{number}]", table) for number, table in enumerate(month_words.CATALOGUES))]
+    modules = (annex_words, chart_words, month_words, paper_words, sheet_words, workbook_words)
+    of_pages = ((f"{module.__name__}[{place}]", table) for module in modules for place, table in enumerate(module.CATALOGUES))
+    listed = [*tables.items(), *of_pages]
     for name, table in listed:
         yield from ((f"{name}.{code}", text) for code, text in table.items() if isinstance(text, words.Text))
     yield from ((name, value) for name, value in vars(words).items() if isinstance(value, words.Text))
@@ -449,8 +463,8 @@ def test_the_axis_has_round_local_instants(start: str, length: timedelta, first:
 
 def test_time_without_data_is_hatched_and_time_with_data_is_not() -> None:
     unknown, quiet = read_report(load("all_unknown")), read_report(load("quiet"))
-    hatched = charts.timeline(unknown, unknown.links, "zh").count(b"url(#h")
-    assert hatched - charts.timeline(quiet, quiet.links, "zh").count(b"url(#h") == len(unknown.links)
+    hatched = charts.timeline(unknown, unknown.links, "zh").svg.count(b"url(#h")
+    assert hatched - charts.timeline(quiet, quiet.links, "zh").svg.count(b"url(#h") == len(unknown.links)
 
 
 def test_kinds_and_classes_are_told_apart_without_colour() -> None:

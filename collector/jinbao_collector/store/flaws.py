@@ -95,7 +95,8 @@ class FlawFinder:
         for volume in self._volumes:
             for sender in volume.senders_of(row.agent, row.chain):
                 heads = volume.db.execute(
-                    "SELECT head, arrived_ms FROM batch WHERE sender = ? AND number BETWEEN ? AND ? AND position <= ?",
+                    f"SELECT {volume.head}, arrived_ms FROM batch"
+                    " WHERE sender = ? AND number BETWEEN ? AND ? AND position <= ?",
                     (sender, row.number - 1, row.number + 1, self._snapshot),
                 )
                 for head, arrived in heads:

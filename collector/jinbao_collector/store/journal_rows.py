@@ -128,6 +128,8 @@ class JournalRows:
         """Of the row at a position; "" before the first, None where there is no such row."""
         if not position:
             return ""
+        if position == self._volumes[0].first - 1:
+            return str(self._volumes[0].prev)
         for volume in reversed(self._volumes):
             if volume.first <= position:
                 return next((hashed for _, hashed in volume.hashes(position, position)), None)
@@ -188,7 +190,8 @@ class JournalRows:
     def _decoded(self, voice: _Voice, day: int) -> Block:
         begin = day * units.DAY_MS - _SHIFT_MS
         rows = voice.volume.db.execute(
-            f"SELECT head, body FROM batch {voice.way} WHERE sender = ? AND oldest_ms >= ? AND oldest_ms < ?"
+            f"SELECT {voice.volume.head}, {voice.volume.body} FROM batch {voice.way}"
+            " WHERE sender = ? AND oldest_ms >= ? AND oldest_ms < ?"
             " AND position > ? AND position <= ? AND body IS NOT NULL"
             f" AND verdicts NOT LIKE '%\"{SCHEMA_UNKNOWN}\"%'",
             (voice.sender, begin, begin + units.DAY_MS, voice.after, voice.last),

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 from jinbao_agent.sample import Event
@@ -60,6 +61,16 @@ class StoreReading:
             raise StoreUnreadable(self.file, f"the columns of {' '.join(key)} at hour {begin} are missing")
         late, drift, rtt = row
         return late, drift, rtt
+
+    def blobs(self) -> Iterator[tuple[SeriesKey, int, tuple[bytes, ...]]]:
+        """Series, begin and everything packed of each segment."""
+        with naming(self.file):
+            rows = self._db.execute(
+                "SELECT link, vantage, target, begin, head, late, drift, rtt"
+                " FROM segment JOIN detail USING (series, begin) JOIN series ON series.id = series"
+            )
+            for link, vantage, target, begin, *blobs in rows:
+                yield (link, vantage, target), begin, tuple(blobs)
 
     def events(self, since_ms: int, until_ms: int) -> list[Event]:
         since_us, until_us = _microseconds(since_ms), _microseconds(until_ms)

@@ -48,7 +48,7 @@ class Sealer:
                 raise StoreError(f"{self._store.file}: reaches to row {self._store.cursor}, not to before {rows[0].position}")
             hashes = [(row.position, sha256(row.head)) for row in rows]
             # A month's digest begins anew behind the row that closed the month before.
-            begun = max((place + 1 for place, row in enumerate(rows) if not row.agent), default=0)
+            begun = max((place + 1 for place, row in enumerate(rows) if row.closes_month), default=0)
             digest = chained(hashes[begun:], GENESIS if begun else self._store.digest)
             self._store.move(*hashes[-1], digest, max(row.arrived_ms for row in rows))
             self.merge(measured)

@@ -9,16 +9,17 @@ import contextlib
 import datetime
 import logging
 import os
-import select
 import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from jinbao_agent.wire import GENESIS
 from jinbao_collector import CollectorError
 from jinbao_collector.agents import LiveRoster, Member
 from jinbao_collector.follower import Feed, advance
+from jinbao_collector.follower_process import hung_up
 from jinbao_collector.home import Home
 from jinbao_collector.ledger import Ledger
 from jinbao_collector.store import StoreError
@@ -60,6 +61,11 @@ def opened(home: Home, *, anew: bool = False) -> Iterator[tuple[Sealer, StoreWri
         if anew:
             with store.transaction():
                 store.clear()
+        begun, hashed = feed.beginning()
+        if store.cursor < begun:
+            # What was removed from the journal is not waited for.
+            with store.transaction():
+                store.move(begun, hashed, GENESIS, 0)
         yield Sealer(store, LiveRoster(ledger)), store, feed
 
 
@@ -125,6 +131,9 @@ def keep_sealing(home: Home, wait: Callable[[float], bool], now_ms: Callable[[],
     with contextlib.closing(_Guest(home.store)) as guest:
         while True:
             try:
+                if home.store.exists():
+                    # Before anything may fail: on a full disk nobody could come in any more.
+                    guest.stay()
                 more = _seal_ripe(home, now_ms())
                 guest.stay()
                 failing = ""
@@ -176,14 +185,8 @@ def main() -> int:
     home = Home(parser.parse_args().directory)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     os.nice(10)
-    keep_sealing(home, _ended, lambda: time.time_ns() // 1_000_000)
+    keep_sealing(home, hung_up, lambda: time.time_ns() // 1_000_000)
     return 0
-
-
-def _ended(seconds: float) -> bool:
-    """Whether the process that holds the other end of our standard input is gone, waiting so long for it."""
-    readable, _, _ = select.select([sys.stdin], [], [], seconds)
-    return bool(readable) and not os.read(sys.stdin.fileno(), 1)
 
 
 if __name__ == "__main__":

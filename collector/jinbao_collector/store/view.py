@@ -29,7 +29,7 @@ class View:
     def series(self) -> Series:
         """Raises Damaged or StoreError, as do all that follow."""
         plain, resolved = self._plain(self._whole | self._cut), self._resolved
-        return plain if not len(resolved) and not resolved.conflicts else _merged(plain, resolved)
+        return plain if not len(resolved) and not resolved.conflicts else merged(plain, resolved)
 
     def stretches(self, wait_us: int) -> Stretches:
         rows, mixed = self._layout.stretches(self._whole, wait_us)
@@ -38,7 +38,7 @@ class View:
             rows, _ = self._layout.stretches(self._whole & ~mixed, wait_us)
         for found in (self._plain(self._cut | mixed), self._resolved):
             if len(found) or found.conflicts:
-                rows = _interleaved(rows, singly(found, wait_us))
+                rows = interleaved(rows, singly(found, wait_us))
         return joined(rows)
 
     def _plain(self, of: Bools) -> Series:
@@ -101,13 +101,13 @@ def _touching(order: Ints, first: Ints, last: Ints) -> Ints:
     return touching
 
 
-def _merged(clean: Series, resolved: Series) -> Series:
+def merged(clean: Series, resolved: Series) -> Series:
     pairs = ((name, [getattr(clean, name), getattr(resolved, name)]) for name in _SERIES_COLUMNS)
     columns: dict[str, Any] = {name: np.concatenate(pair) for name, pair in pairs}
     whole = replace(clean, **columns, conflicts=resolved.conflicts)
     return whole.take(np.lexsort((whole.seq, whole.boot, whole.at)))
 
 
-def _interleaved(rows: Stretches, found: Stretches) -> Stretches:
+def interleaved(rows: Stretches, found: Stretches) -> Stretches:
     whole = replace(rows.followed_by(found), conflicts=(*rows.conflicts, *found.conflicts))
     return whole.take(np.lexsort((whole.seq, whole.boot, whole.at)))

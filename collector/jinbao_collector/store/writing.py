@@ -29,7 +29,7 @@ class StoreWriting:
                 _create(file)
             self.db = sqlite3.connect(file, isolation_level=None, check_same_thread=False, timeout=30)
             try:
-                self.db.executescript("PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864;")
+                self.db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=67108864;")
                 cursor_of(self.db, file)
                 self._ids: dict[SeriesKey, int] = {
                     (link, vantage, target): number

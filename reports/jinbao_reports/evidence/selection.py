@@ -2,7 +2,7 @@
 
 import datetime
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,8 @@ _FAR = 2**62 // 1000
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Rows that arrived in, or tell of, [since, until) milliseconds; of these agents, or of all. The centre's own always."""
+    """Rows that arrived in, or tell of, [since, until) milliseconds; of these agents, or of all. Of the centre's own
+    those that it wrote then."""
 
     since: int = -_FAR
     until: int = _FAR
@@ -23,7 +24,7 @@ class Window:
 
     def wants(self, arrived: int, oldest: int, newest: int, agent: str) -> bool:
         if not agent:
-            return True
+            return self.since <= arrived < self.until
         if self.agents is not None and agent not in self.agents:
             return False
         return self.since <= arrived < self.until or (oldest < self.until and newest >= self.since)
@@ -54,21 +55,21 @@ class Day:
         return str(datetime.date.fromisoformat(self.name) + datetime.timedelta(days=1))
 
 
-def holds_any(volumes: Sequence[Volume], day: Day, window: Window) -> bool:
-    """Whether a batch of this day is wanted; days that have none need no rows in the package."""
-    facts = "SELECT arrived_ms, oldest_ms, newest_ms, agent FROM batch JOIN sender ON sender.id = sender"
-    return any(
-        agent and window.wants(arrived, oldest, newest, agent)
-        for arrived, oldest, newest, agent in _within(volumes, facts, day)
-    )
+def wanted(volumes: Sequence[Volume], days: Iterable[Day], window: Window) -> dict[Day, int]:
+    """The days of which a batch is wanted, and how many; the others need no rows in the package."""
+    facts = "arrived_ms, oldest_ms, newest_ms, agent"
+    counts = {day: sum(window.wants(*row) for row in _within(volumes, lambda volume: facts, day)) for day in days}
+    return {day: count for day, count in counts.items() if count}
 
 
 def rows_of(volumes: Sequence[Volume], day: Day, window: Window) -> Iterator[Row]:
     """All rows of a day in order of position; those that are not wanted with nothing but their hash."""
-    facts = (
-        "SELECT position, lower(hex(hash)), arrived_ms, verdicts, head, signature, body, oldest_ms, newest_ms, agent"
-        " FROM batch JOIN sender ON sender.id = sender"
-    )
+
+    def facts(volume: Volume) -> str:
+        """Bodies as they came to be stored first, so that a package does not depend on whether a month was packed since."""
+        whole = f"{volume.head}, {volume.signature}, {volume.squeezed_body}"
+        return f"position, lower(hex(hash)), arrived_ms, verdicts, {whole}, oldest_ms, newest_ms, agent"
+
     for *row, oldest, newest, agent in _within(volumes, facts, day):
         whole = Row(*row)
         wanted = window.wants(whole.arrived_ms, oldest, newest, agent)
@@ -79,6 +80,7 @@ def verdicts_of(row: Row) -> tuple[str, ...]:
     return tuple(json.loads(row.verdicts))
 
 
-def _within(volumes: Sequence[Volume], query: str, day: Day) -> Iterator[Any]:
+def _within(volumes: Sequence[Volume], facts: Callable[[Volume], str], day: Day) -> Iterator[Any]:
     for volume in volumes:
+        query = f"SELECT {facts(volume)} FROM batch JOIN sender ON sender.id = sender"
         yield from volume.db.execute(f"{query} WHERE position BETWEEN ? AND ? ORDER BY position", (day.first, day.last))

@@ -10,8 +10,9 @@ from typing import TypeVar
 import pandas as pd
 
 from jinbao_agent.sample import Sample, outcome_problem
+from jinbao_config.units import microseconds
 from jinbao_reports.importers.found import Found, History
-from jinbao_reports.importers.reading import SAMPLES, Place, Reading, instant_us, microseconds, rung_problem
+from jinbao_reports.importers.reading import SAMPLES, Place, Reading, instant_us, rung_problem
 from jinbao_reports.importers.rows import records, table
 from jinbao_reports.source import BadInput
 

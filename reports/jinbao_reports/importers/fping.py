@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from jinbao_agent.sample import BAD_REPLY, LOST, REPLY
+from jinbao_config.units import microseconds, plausible
 from jinbao_reports.importers.found import Found, History
-from jinbao_reports.importers.reading import SAMPLES, Place, Reading, epoch_us, instant_us, microseconds, plausible
+from jinbao_reports.importers.reading import SAMPLES, Place, Reading, epoch_us, instant_us
 from jinbao_reports.importers.rows import lines
 from jinbao_reports.source import BadInput
 

@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
+from jinbao_config.units import plausible
 from jinbao_reports.files import StateSpan
 from jinbao_reports.importers.found import Found, History
-from jinbao_reports.importers.reading import INTERVALS, Reading, plausible
+from jinbao_reports.importers.reading import INTERVALS, Reading
 from jinbao_reports.importers.rows import lines
 
 _LINE = re.compile(r"\[(\d{9,11})\] (.*)")

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime, tzinfo
-from decimal import Decimal, InvalidOperation
+from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from jinbao_agent.sample import outcome_problem
@@ -14,8 +13,6 @@ from jinbao_reports.source import BadInput
 
 SAMPLES, INTERVALS = "samples", "intervals"
 _RUNGS = {"township": TOWNSHIP_TARGETS, "county": COUNTY_TARGETS}
-_TOO_LARGE = Decimal(10) ** 12  # as seconds: beyond any time a log can mean
-_US = {"us": Decimal(1), "ms": Decimal(1_000), "s": Decimal(1_000_000)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +140,7 @@ def instant_us(text: str, zone: tzinfo | None, time_format: str = "") -> int:
     if time_format:
         at = datetime.strptime(text, time_format)  # noqa: DTZ007  # its zone is asked for below
     elif text.isdecimal() and text.isascii():
-        return plausible(int(text) * 1000, "milliseconds")
+        return units.plausible(int(text) * 1000, "milliseconds")
     else:
         at = datetime.fromisoformat(text)
     return units.datetime_us(at if at.tzinfo is not None else _in_zone(at, zone))
@@ -160,26 +157,4 @@ def _in_zone(at: datetime, zone: tzinfo | None) -> datetime:
 
 def epoch_us(text: str) -> int:
     """Seconds since 1970 with any digits -> microseconds, finer digits cut. Raises ValueError."""
-    return microseconds(text, "s")
-
-
-def microseconds(text: str | Decimal, unit: str) -> int:
-    """A duration or an epoch in us, ms or s -> whole microseconds, finer digits cut, without a detour through binary.
-    Raises ValueError."""
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        raise ValueError("expected a number") from None
-    if not value.is_finite() or not 0 <= value < _TOO_LARGE:
-        raise ValueError(f"expected a number, at least 0 and below {_TOO_LARGE:.0e}")
-    return int(value * _US[unit])
-
-
-_BEGIN_US, _END_US = (units.datetime_us(datetime(year, 1, 1, tzinfo=UTC)) for year in (2000, 2200))
-
-
-def plausible(at_us: int, unit: str) -> int:
-    """The instant itself. Raises ValueError where the unit must be another one: before 2000 or after 2199."""
-    if not _BEGIN_US <= at_us < _END_US:
-        raise ValueError(f"is no time between 2000 and 2199; expected {unit} since 1970")
-    return at_us
+    return units.microseconds(text, "s")

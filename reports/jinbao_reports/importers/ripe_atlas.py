@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from jinbao_agent.sample import LOST, REPLY, not_sent
+from jinbao_config.units import microseconds, plausible
 from jinbao_reports.importers.found import Found, History
-from jinbao_reports.importers.reading import SAMPLES, Place, Reading, microseconds, plausible
+from jinbao_reports.importers.reading import SAMPLES, Place, Reading
 from jinbao_reports.importers.rows import lines
 from jinbao_reports.source import BadInput
 

@@ -22,8 +22,9 @@ from pathlib import Path
 import pandas as pd
 
 from jinbao_agent.sample import LOST, REPLY, not_sent
+from jinbao_config.units import plausible
 from jinbao_reports.importers.found import Found, History
-from jinbao_reports.importers.reading import SAMPLES, Place, Reading, plausible
+from jinbao_reports.importers.reading import SAMPLES, Place, Reading
 from jinbao_reports.importers.rows import records, table
 from jinbao_reports.source import BadInput
 

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from jinbao_agent.sample import BAD_REPLY, LOST, REPLY
+from jinbao_config.units import microseconds, plausible
 from jinbao_reports.importers.found import Found, History
-from jinbao_reports.importers.reading import SAMPLES, Reading, epoch_us, instant_us, microseconds, plausible
+from jinbao_reports.importers.reading import SAMPLES, Reading, epoch_us, instant_us
 from jinbao_reports.importers.rows import records, table
 from jinbao_reports.source import BadInput
 

@@ -55,12 +55,16 @@ def facts(pairs: Sequence[tuple[str, str]]) -> Block:
     return {"kind": "facts", "pairs": [list(pair) for pair in pairs]}
 
 
-def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, keep: bool = False) -> Block:
-    """`keep` holds a short table on one page. Raises ValueError when the columns are wider than the page, and would be cut."""
+def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], *, keep: bool = False, small: bool = False) -> Block:
+    """`keep` holds a short table on one page, `small` is for long figures in many columns.
+
+    Raises ValueError when the columns are wider than the page, and would be cut.
+    """
     if sum(column.mm for column in columns) > TEXT_WIDTH_MM:
         raise ValueError(f"columns: {sum(column.mm for column in columns)} mm: the page holds {TEXT_WIDTH_MM} mm")
     shown = [asdict(column) for column in columns]
-    return {"kind": "table", "columns": shown, "rows": [list(row) for row in rows], "keep": keep and len(rows) <= KEPT_ROWS}
+    kept = keep and len(rows) <= KEPT_ROWS
+    return {"kind": "table", "columns": shown, "rows": [list(row) for row in rows], "keep": kept, "small": small}
 
 
 def figure(file: str, caption: str, alt: str) -> Block:

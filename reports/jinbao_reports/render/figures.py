@@ -34,6 +34,13 @@ def plain(number: Fraction) -> str:
     return f"{digits[:-6]}.{digits[-6:]}".rstrip("0").rstrip(".")
 
 
+def decimals(number: Fraction) -> str:
+    """At most 3 decimals, cut toward zero, no trailing zeros: 9.995, never 10 for 9.9999."""
+    scaled = abs(number) * 1000
+    digits = f"{scaled.numerator // scaled.denominator:04d}"
+    return f"{'-' if number < 0 else ''}{digits[:-3]}.{digits[-3:]}".rstrip("0").rstrip(".")
+
+
 def duration(seconds: Fraction) -> str:
     """h:mm:ss, truncated to the second; a duration that is not nothing never shows as 0:00:00."""
     whole = seconds.numerator // seconds.denominator

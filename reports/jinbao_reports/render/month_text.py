@@ -1,26 +1,35 @@
 """The sentences of the monthly document: head, conclusion, method. Report in, text out; every figure is the statement's own."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from jinbao_reports import words
-from jinbao_reports.render import figures, month_words
+from jinbao_reports.render import figures, month_words, sheet_words
 from jinbao_reports.render.blocks import Block, body, facts, items, note, warning
 from jinbao_reports.render.report import Link, Report
 
 _BRIEF = 16
+_CALENDAR = {
+    "month": r"(?P<year>\d{4})-(?P<month>\d\d)",
+    "quarter": r"(?P<year>\d{4})-Q(?P<quarter>[1-4])",
+    "year": r"(?P<year>\d{4})",
+}
 CAUSES_IN_A_SENTENCE = 4  # more of them stand in a table
 
 
-def title(report: Report, lang: str) -> tuple[str, str]:
-    """("月度运行简报", "2021年4月"); a period that is not a calendar month is named by its instants."""
-    year, dash, month = report.name.partition("-")
-    if dash and year.isdigit() and month.isdigit() and len(month) == 2:
-        when = month_words.TITLE["when"].to(lang, year=year, month=int(month))
-        return month_words.TITLE["month"].to(lang), when
-    return month_words.TITLE["span"].to(lang), _period(report, lang)
+def title(report: Report, lang: str, kind: str = "month") -> tuple[str, str]:
+    """("月度运行简报", "2021年4月"); a period that is not of that kind is named by its instants."""
+    for named, pattern in _CALENDAR.items():
+        found = re.fullmatch(pattern, report.name)
+        if found:
+            parts = {name: int(value) for name, value in found.groupdict().items()}
+            return sheet_words.TITLES[named if named == kind or kind == "month" else kind].to(lang), sheet_words.WHEN[named].to(
+                lang, **parts
+            )
+    return sheet_words.TITLES["span" if kind == "month" else kind].to(lang), period_text(report, lang)
 
 
-def _period(report: Report, lang: str) -> str:
+def period_text(report: Report, lang: str) -> str:
     start, end = report.period.start, report.period.end
     return month_words.FACTS["period_value"].to(
         lang, start=figures.full_time(start), end=figures.full_time(end), offset=figures.offset(start)
@@ -40,16 +49,20 @@ def head(report: Report, lang: str) -> list[Block]:
     effective = say["from_to" if end else "from"].to(lang, start=start, end=end)
     version = say["version_value"].to(lang, version=_brief(contract.version), effective=effective)
     pairs = [
-        (say["period"].to(lang), _period(report, lang)),
+        (say["period"].to(lang), period_text(report, lang)),
         (say["customer"].to(lang), flagged(contract.customer, report, lang, "parties.customer")),
         (say["carrier"].to(lang), flagged(contract.carrier, report, lang, "parties.carrier")),
         (say["contract"].to(lang), flagged(contract.title, report, lang, "parties.title")),
         (say["version"].to(lang), flagged(version, report, lang, "effective.from", "effective.to")),
         (say["target"].to(lang), _target(report, lang)),
     ]
+    if report.number is not None:
+        number, amends = report.number
+        told = say["number_amends" if amends else "number_value"].to(lang, number=number, amends=amends)
+        pairs.insert(0, (say["number"].to(lang), told))
     if report.as_of is not None:
         pairs.append((say["as_of"].to(lang), say["as_of_value"].to(lang, at=figures.full_time(report.as_of))))
-    return [*_placeholder_warning(report, lang), facts(pairs)]
+    return [*placeholder_warning(report, lang), facts(pairs)]
 
 
 def _brief(version: str) -> str:
@@ -57,7 +70,7 @@ def _brief(version: str) -> str:
     return version if len(version) <= _BRIEF else f"{version[:_BRIEF]}…"
 
 
-def _placeholder_warning(report: Report, lang: str) -> list[Block]:
+def placeholder_warning(report: Report, lang: str) -> list[Block]:
     keys = month_words.CELLS["list"].to(lang).join(sorted(report.contract.placeholders))
     return [warning(month_words.PLACEHOLDER["warning"].to(lang, keys=keys))] if keys else []
 
@@ -72,9 +85,9 @@ def conclusion(report: Report, lang: str) -> list[Block]:
     blocks = [body(_summary(report, lang))]
     if lines:
         blocks.append(items(lines))
-    remedies = _remedies(report, lang)
-    if remedies:
-        blocks += [note(month_words.CONCLUSION["settle"].to(lang), leads=True), items(remedies)]
+    settling = remedies(report, lang)
+    if settling:
+        blocks += [note(month_words.CONCLUSION["settle"].to(lang), leads=True), items(settling)]
     return blocks
 
 
@@ -89,11 +102,11 @@ def _summary(report: Report, lang: str) -> str:
     counted = figures.duration_words(group.seconds["counted"], lang)
     parts.append(say["outages"].to(lang, outages=group.link_outages, counted=group.counted, seconds=counted))
     if len(group.causes) <= CAUSES_IN_A_SENTENCE:
-        parts.append(say["causes"].to(lang, list=month_words.CELLS["clause_list"].to(lang).join(_causes(report, lang))))
+        parts.append(say["causes"].to(lang, list=month_words.CELLS["clause_list"].to(lang).join(cause_words(report, lang))))
     return "".join(parts)
 
 
-def _causes(report: Report, lang: str) -> Iterable[str]:
+def cause_words(report: Report, lang: str) -> Iterable[str]:
     for total in report.group.causes:
         yield month_words.CONCLUSION["cause"].to(
             lang,
@@ -156,7 +169,7 @@ def _unmeasured(report: Report, lang: str) -> list[str]:
     return [month_words.CONCLUSION["no_data"].to(lang, names=link_names(report, codes, lang))] if codes else []
 
 
-def _remedies(report: Report, lang: str) -> list[str]:
+def remedies(report: Report, lang: str) -> list[str]:
     """Each kind of evidence that would settle an open link once, with the links it would settle."""
     wanted: dict[str, list[str]] = {}
     for link in report.links:
@@ -207,10 +220,21 @@ def _rule(report: Report, lang: str) -> str:
         for key, value in report.profile.items()
         if value is not None
     }
-    if "T" not in shown:
+    if report.imported:
         return month_words.METHOD["intervals"].to(lang)
     form = month_words.METHOD["window" if "dt" in shown else "rule"]
     return form.to(lang, **shown | {"C": figures.percent(report.ratio("C"), lang, 0)})
+
+
+def basis(report: Report, lang: str) -> str:
+    """One line for the foot of a table: by which profile and which formula its figures came about."""
+    profile = report.profile
+    shown = {
+        key: value if isinstance(value, str) else figures.plain(value) for key, value in profile.items() if value is not None
+    }
+    form = "imported" if report.imported else "windows" if "dt" in shown else "probes"
+    by = sheet_words.BASIS[form].to(lang, **shown | {"C": figures.percent(report.ratio("C"), lang, 0)})
+    return by + sheet_words.BASIS[str(profile["mode"])].to(lang)
 
 
 def limits(lang: str) -> list[Block]:

@@ -3,10 +3,6 @@
 from jinbao_reports.words import Catalogue, Text
 
 TITLE: Catalogue = {
-    "month": Text("月度运行简报", "Monthly operation sheet"),
-    "span": Text("运行简报", "Operation sheet"),
-    "when": Text("{year}年{month}月", "{year}-{month:02}"),
-    "file": Text("金保网月度运行简报-{name}.pdf", "jinbao-monthly-{name}.pdf"),
     "description": Text("线路可用率、中断及原因", "Availability, outages and their causes"),
 }
 HEADINGS: Catalogue = {
@@ -36,6 +32,9 @@ FACTS: Catalogue = {
     "from_to": Text("{start}至{end}", "{start} to {end}"),
     "from": Text("{start}起", "from {start}"),
     "target": Text("目标可用率", "Target"),
+    "number": Text("报告编号", "Report"),
+    "number_value": Text("第{number}号", "number {number}"),
+    "number_amends": Text("第{number}号，修正并取代第{amends}号", "number {number}, amends and supersedes number {amends}"),
     "as_of": Text("数据截至", "Data as of"),
     "as_of_value": Text("{at}；其后的时间按无数据处理", "{at}; later time is no data"),
 }
@@ -206,11 +205,11 @@ NOTES: Catalogue = {
         "These clauses were broken or cannot be judged; those not listed were kept.",
     ),
     "integrity": Text("本期数据没有完整性异常。", "Nothing in the data speaks against itself."),
-    "integrity_more": Text("另有{more}条，见同名JSON文件。", "{more} more are in the JSON of the same name."),
+    "integrity_more": Text("另有{more}条，见随附的JSON文件。", "{more} more are in the JSON issued with it."),
     "credits": Text("违约金测算：按上限{high}元，按下限{low}元。", "Credits: {high} yuan on high, {low} yuan on low."),
     "statement": Text(
-        "本简报的全部数字取自同名JSON文件，其SHA-256为{digest}。软件版本{version}。",
-        "Every figure comes from the JSON of the same name, SHA-256 {digest}. Software version {version}.",
+        "全部数字取自随附的JSON文件，其SHA-256为{digest}。软件版本{version}。",
+        "Every figure comes from the JSON issued with it, SHA-256 {digest}. Software version {version}.",
     ),
     "manifest": Text(
         "截至{day}的每日清单哈希为{hash}；双方签字即对该哈希之前的记录作外部固定。",
@@ -293,12 +292,12 @@ SIGNATURES: Catalogue = {
     "blank_date": Text("　　　年　　月　　日", "Year ____ Month ___ Day ___"),
 }
 CHARTS: Catalogue = {
-    "timeline": Text("图1　中断时间线（当地时间）", "Figure 1  Outages over the period (local time)"),
+    "timeline": Text("图{number}　中断时间线（当地时间）", "Figure {number}  Outages over the period (local time)"),
     "timeline_alt": Text(
         "每条线路一行的时间线，标出每次中断及其原因类别；无数据的时间用斜线表示。全部内容见线路中断明细表。",
         "One lane a link with each outage and its kind of cause; time without data is hatched. The outage table says the same.",
     ),
-    "minutes": Text("图2　各线路时长（分钟）按认定类别", "Figure 2  Minutes of each link by class"),
+    "minutes": Text("图{number}　各线路时长（分钟）按认定类别", "Figure {number}  Minutes of each link by class"),
     "minutes_alt": Text(
         "每条线路一条横条，分段为计入、剔除、非运营商、争议、未申告的分钟数，竖线为允许的中断时长。全部内容见时间构成表。",
         "One bar a link, its parts the minutes counted, excluded, not the carrier's, disputed and unclaimed; a tick marks the "

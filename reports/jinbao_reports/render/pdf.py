@@ -1,20 +1,17 @@
-"""A document (blocks and pictures) becomes a PDF by Typst: PDF/A-2a and PDF/UA-1, the same bytes whenever it is made again."""
+"""A document becomes a PDF by Typst: PDF/A-2a and PDF/UA-1, the same bytes whenever it is made again."""
 
 import json
 import tempfile
-from collections.abc import Mapping
 from datetime import datetime
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from jinbao_reports.render import fonts
+from jinbao_reports.render.document import Document
+from jinbao_reports.render.faults import RenderError
 
 TEMPLATE = "document.typ"
-
-
-class RenderError(Exception):
-    """The document could not be set in type; the message is Typst's own."""
 
 
 def drawable(value: Any) -> Any:
@@ -28,19 +25,22 @@ def drawable(value: Any) -> Any:
     return value
 
 
-def make_pdf(document: Mapping[str, Any], pictures: Mapping[str, bytes], at: datetime) -> bytes:
-    """`document` is what document.typ reads, `pictures` its SVG files by name, `at` the date the file carries.
-
-    Everything is done in a private folder that Typst may not leave, with our fonts only. Raises RenderError.
-    """
+def make_pdf(document: Document) -> bytes:
+    """Everything is done in a private folder that Typst may not leave, with our fonts only. Raises RenderError."""
     template = resources.files("jinbao_reports.render") / "templates" / TEMPLATE
     with tempfile.TemporaryDirectory(prefix="jinbao-report-") as room:
         root = Path(room)
         (root / TEMPLATE).write_bytes(template.read_bytes())
-        (root / "document.json").write_text(json.dumps(drawable(dict(document)), ensure_ascii=False), encoding="utf-8")
-        for name, picture in pictures.items():
-            (root / name).write_bytes(picture)
-        return _compile(root, at)
+        (root / "document.json").write_text(json.dumps(drawable(_sheet(document)), ensure_ascii=False), encoding="utf-8")
+        for name, picture in document.pictures.items():
+            (root / f"{name}.svg").write_bytes(picture.svg)
+        return _compile(root, document.at)
+
+
+def _sheet(document: Document) -> dict[str, Any]:
+    names = ("lang", "title", "author", "description", "running_head", "over_title", "title_line", "under_title")
+    told = {name: getattr(document, name) for name in (*names, "mark", "unbroken")}
+    return {**told, "blocks": list(document.blocks())}
 
 
 def _compile(root: Path, at: datetime) -> bytes:

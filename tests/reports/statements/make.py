@@ -5,6 +5,7 @@ The sums are worked out here by plain addition, so that pages show a month that 
 
 import hashlib
 import json
+import random
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta, timezone
 from fractions import Fraction
@@ -117,7 +118,8 @@ def link(
         seconds[class_] = sum(piece["seconds"] for piece in pieces if piece["class"] == class_)
     seconds["up"] = seconds["service"] - seconds["unknown"] - sum(seconds[class_] for class_ in CLASSED)
     seconds["denominator"] = seconds["service"] - seconds["excluded"] - seconds["not_carrier"]
-    return _judged(code, name, list(outages), seconds, unknown) | more
+    judged = _judged(code, name, list(outages), seconds, unknown)
+    return judged | _parts(judged, period) | more
 
 
 def _judged(
@@ -130,9 +132,7 @@ def _judged(
     counting = [item for item in outages if item["counted"]]
     down = sum(item["period_seconds"] for item in outages)
     service_down = sum(item["period_seconds"] for item in outages if item["scope"] == "service")
-    verdict = (
-        "no_data" if low is None or high is None else "pass" if low >= TARGET else "fail" if high < TARGET else "inconclusive"
-    )
+    verdict = _verdict(low, high)
     bounds = {"low": low, "high": high, "measured": high, "user_low": low, "user_high": None}
     if known:
         bounds["user_low"] = 1 - Fraction(down + seconds["unknown"], seconds["service"])
@@ -179,7 +179,68 @@ def _judged(
         "allowance": {"allowed": allowed, "used": seconds["counted"], "left": allowed - seconds["counted"]},
         "exclusions": [],
         "clauses": [],
+        "bands": [],
     }
+
+
+def _parts(judged: dict[str, Any], period: tuple[datetime, datetime]) -> dict[str, Any]:
+    """The months and the eventful days of a link, by plain addition of what was drawn into them."""
+    pieces = [
+        (datetime.fromisoformat(piece["from"]), datetime.fromisoformat(piece["to"]), piece["class"])
+        for item in judged["outages"]
+        if item["scope"] == "link"
+        for piece in item["slices"]
+    ]
+    pieces += [
+        (datetime.fromisoformat(gap["from"]), datetime.fromisoformat(gap["to"]), "unknown") for gap in judged["unknown_spans"]
+    ]
+    days, start = [], period[0]
+    while start < period[1]:
+        after = min((start + timedelta(days=1)).replace(hour=0, minute=0, second=0), period[1])
+        row = {"day": str(start.date())} | _sums(pieces, start, after)
+        if row["up"] != row["service"]:
+            days.append(row)
+        start = after
+    return {"months": _months(pieces, period), "days": days}
+
+
+def _sums(pieces: Sequence[tuple[datetime, datetime, str]], start: datetime, after: datetime) -> dict[str, int]:
+    sums = dict.fromkeys((*CLASSED, "unknown"), 0)
+    for begin, end, class_ in pieces:
+        sums[class_] += max(0, int((min(end, after) - max(begin, start)).total_seconds()))
+    service = int((after - start).total_seconds())
+    return {"service": service, "up": service - sum(sums.values()), **sums}
+
+
+def _months(pieces: Sequence[tuple[datetime, datetime, str]], period: tuple[datetime, datetime]) -> list[dict[str, Any]]:
+    months, start = [], period[0]
+    while start < period[1]:
+        first_of_next = datetime(start.year + start.month // 12, start.month % 12 + 1, 1, tzinfo=CHINA)
+        after = min(first_of_next, period[1])
+        seconds = _sums(pieces, start, after)
+        seconds["denominator"] = seconds["service"] - seconds["excluded"] - seconds["not_carrier"]
+        known = seconds["unknown"] != seconds["denominator"]
+        low = Fraction(seconds["up"] + seconds["unclaimed"], seconds["denominator"]) if known else None
+        high = 1 - Fraction(seconds["counted"], seconds["denominator"]) if known else None
+        bounds = {"low": low, "high": high}
+        months.append(
+            {
+                "month": start.strftime("%Y-%m"),
+                "seconds": seconds,
+                "availability": {key: ratio(value) for key, value in bounds.items()},
+                "exact": {key: value and f"{value.numerator}/{value.denominator}" for key, value in bounds.items()},
+                "coverage": ratio(1 - Fraction(seconds["unknown"], seconds["denominator"])) if known else None,
+                "verdict": _verdict(low, high),
+            }
+        )
+        start = after
+    return months
+
+
+def _verdict(low: Fraction | None, high: Fraction | None) -> str:
+    if low is None or high is None:
+        return "no_data"
+    return "pass" if low >= TARGET else "fail" if high < TARGET else "inconclusive"
 
 
 def _causes(links: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -250,6 +311,7 @@ def statement(links: list[dict[str, Any]], period: tuple[datetime, datetime] = (
             "target": "999/1000",
             "effective": {"from": "2021-01-01", "to": None},
             "version": hashlib.sha256(b"contract.toml").hexdigest(),
+            "claim_window": 432000,
         },
         "placeholders": [],
         "inputs": {name: hashlib.sha256(name.encode()).hexdigest() for name in ("links.toml", "contract.toml", "samples.csv")},
@@ -429,6 +491,44 @@ def three_minutes() -> dict[str, Any]:
     made = statement(links, period)
     made["period"]["name"] = f"{start.isoformat()}/{end.isoformat()}"
     return made
+
+
+def year(outages: int = 400, links: int = 12, seed: int = 7) -> dict[str, Any]:
+    """2021 with so many outages spread over the links, months without data, and delay by month. Not kept as a file."""
+    chance = random.Random(seed)
+    period = datetime(2021, 1, 1, tzinfo=CHINA), datetime(2022, 1, 1, tzinfo=CHINA)
+    names = dict(list(TOWNSHIPS.items())[:links])
+    made: dict[str, list[dict[str, Any]]] = {code: [] for code in names}
+    causes = [cause for cause in RULES if not cause.startswith("SERV")]
+    for number in range(outages):
+        onset = period[0] + timedelta(seconds=number * 31_536_000 // outages + chance.randrange(3600))
+        code = list(names)[number % links if number % 7 else 0]
+        cause = causes[number * number % len(causes)]
+        claimed = {"ticket": f"GD{number:05}", "reported_at": instant(onset + timedelta(minutes=9))} if number % 3 else {}
+        made[code].append(outage(code, onset, (cause, 60 + chance.randrange(4000)), end=period[1], **claimed))
+    gap = [(at("07-03T00:00:00"), at("08-02T12:00:00"))]
+    judged = [
+        link(code, name, made[code], gap if place == 3 else (), period, bands=_bands(chance, place == 3))
+        for place, (code, name) in enumerate(names.items())
+    ]
+    drawn = statement(judged, period, credits={"on_high": "84.00", "on_low": "126.00", "rows": []})
+    drawn["period"]["name"] = "2021"
+    drawn["contract"]["annual_fee"] = "8400/1"
+    drawn["manifest"] = {"day": "2021-12-31", "hash": hashlib.sha256(b"2021-12-31").hexdigest()}
+    return drawn
+
+
+def _bands(chance: random.Random, dark: bool) -> list[dict[str, Any]]:
+    bands = []
+    for month in range(1, 13):
+        start = datetime(2021, month, 1, tzinfo=CHINA)
+        end = datetime(2021 + month // 12, month % 12 + 1, 1, tzinfo=CHINA)
+        p50 = 6 + chance.randrange(300) / 100
+        delays = {"p50": p50, "p95": p50 * 2, "p99": p50 * 3 + chance.randrange(9)}
+        if dark and month == 7:
+            delays = dict.fromkeys(delays)
+        bands.append({"from": instant(start), "to": instant(end), "n": 259_000, "sent": 259_200, "lost": 200, **delays})
+    return bands
 
 
 STATEMENTS: dict[str, Callable[[], dict[str, Any]]] = {
