@@ -114,8 +114,8 @@ def _draw(source: Source, order: Order, period: Period, told: Told) -> _Drawn:
         if essence(statement, order.outage) == expected:
             return _Drawn(window, tuple(drawn), statement)
     raise EvidenceError(
-        f"--period {order.asked.period}: its figures rest on more than the batches that manifests attest: on what came after "
-        f"the manifest of {source.newest.name} (wait for the next, or judge --as-of its end), or on what has no batches"
+        f"--period {order.asked.period}: its figures rest on more than manifests attest: on batches or ledger entries that "
+        f"came after the manifest of {source.newest.name} (wait for the next, or judge --as-of it), or on what has no batch"
     )
 
 

@@ -27,7 +27,8 @@ class EvidenceError(CollectorError):
 
 @dataclass(frozen=True)
 class Source:
-    """Open for reading. `days` are those that have a manifest; what came after the last of them is no evidence yet."""
+    """Open for reading. `days` are those that have a manifest; what came after the last of them is no evidence yet, and
+    `ledger` and `roster` are as that one attests them."""
 
     home: Home
     volumes: tuple[Volume, ...]
@@ -59,22 +60,25 @@ class Source:
         return min(int(end.timestamp() * 1000), int(self.attested()["at"]))
 
     def flagged(self) -> frozenset[str]:
-        """Fingerprints of the keys that have rows with verdicts."""
+        """Fingerprints of the enrolled keys that have rows with verdicts."""
         query = "SELECT DISTINCT key FROM batch JOIN sender ON sender.id = sender WHERE verdicts <> '[]'"
-        return frozenset(key for volume in self.volumes for (key,) in volume.db.execute(query))
+        found = frozenset(key for volume in self.volumes for (key,) in volume.db.execute(query))
+        return found & self.roster.members.keys()
 
 
 @contextmanager
 def opened(directory: Path, zone: ZoneInfo) -> Iterator[Source]:
     """Raises EvidenceError, LedgerError, ManifestError or VolumeError."""
     home = Home(directory)
-    with Ledger(home.ledger) as ledger:
-        ledger.verify()
-        texts, roster = ledger.texts(), read_roster(ledger.rows(ENROLMENT, REVOCATION))
     manifests = Manifests(home.manifests, home.journal, zone)
     days = tuple(Day.of(manifests.read(day)) for day in manifests.days())
     if not days:
         raise EvidenceError(f"{home.manifests}: there is no daily manifest yet; `jinbao-collector manifest DAY` makes one")
+    attested = days[-1].signed.fields()["ledger"]["position"]
+    with Ledger(home.ledger) as ledger:
+        ledger.verify()
+        texts = ledger.texts()[:attested]
+        roster = read_roster(row for row in ledger.rows(ENROLMENT, REVOCATION) if row.position <= attested)
     volumes = tuple(Volume(file, writing=False) for file in month_files(home.journal))
     try:
         yield Source(home, volumes, texts, roster, days)

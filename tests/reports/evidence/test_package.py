@@ -14,7 +14,9 @@ from evidence import CONTRACT_TOML, DAYS, OUTAGE, PERIOD, Forger, Site, make_sit
 from jinbao_agent.keys import VerifyKey
 from jinbao_agent.wire import sha256
 from jinbao_collector.centre import Centre
+from jinbao_collector.entry import Entry
 from jinbao_collector.home import Home
+from jinbao_config import units
 from jinbao_reports.cli import main
 from jinbao_reports.evidence.verification import Known, verify_package
 from jinbao_reports.evidence.verify.said import Broken
@@ -207,6 +209,27 @@ def test_contradictions_in_the_journal_are_told_again(tmp_path: Path) -> None:
         report = json.loads(opened.read("report.json"))
     assert {flaw["kind"] for flaw in report["integrity"]} >= {"fork", "clock_suspect"}
     assert verify_package(file, Known()).outcome == "unanchored"
+
+
+def test_the_ledger_is_packed_to_the_last_manifest_s_head_and_no_report_rests_on_more(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A manifest attests an entry before a package can: one that changes nothing is left out, one that does is refused."""
+    site, file = make_site(tmp_path), tmp_path / "x.zip"
+    span = {"from_": units.instant_ms("2021-04-09T09:00:00+08:00"), "to": units.instant_ms("2021-04-09T10:00:00+08:00")}
+    notice = Entry(id="N9", kind="power_notice", links=("510422102",), author="a", **span)  # type: ignore[arg-type]
+    facts = {"cause": "POWER_DOCUMENTED", "author": "a", "approved_by": "b", "reason": "供电所证明"}
+    cause = Entry(id="C1", kind="cause", link=LINK, **span, **facts)  # type: ignore[arg-type]
+    with Centre(site.place, site.clock) as centre:
+        head = centre.ledger.head[0]
+        centre.ledger.enter([notice], site.clock())
+    assert run(capsys, "package", *site.asked("--out", str(file)))[0] == 0
+    assert Forger(file).members["ledger.jsonl"].count(b"\n") == head
+    assert verify_package(file, Known(sheets=[site.manifest_hash(DAYS[-1])])).outcome == "verified"
+    with Centre(site.place, site.clock) as centre:
+        centre.ledger.enter([cause], site.clock())
+    code, _, err = run(capsys, "package", *site.asked("--out", str(file)))
+    assert (code, "ledger entries that came after the manifest of 2021-04-11" in err) == (2, True)
 
 
 def test_a_late_batch_is_packed_with_the_period_it_tells_of(tmp_path: Path) -> None:

@@ -106,7 +106,14 @@ def last_day_gone(forger: Forger) -> None:
 def last_day_gone_and_told_so(forger: Forger) -> None:
     """A consistent package of less: only who knows the last manifest's hash can tell."""
     last_day_gone(forger)
+    ledger_to(forger, DAYS[-2])
     forger.json("package.json", lambda facts: facts.update(until_day=DAYS[-2]))
+
+
+def ledger_to(forger: Forger, day: str) -> None:
+    """As the manifest of that day attests it."""
+    head = Signed.from_lines(forger.members[f"manifests/{day}.manifest"]).fields()["ledger"]["position"]
+    forger.members["ledger.jsonl"] = b"".join(forger.members["ledger.jsonl"].splitlines(keepends=True)[:head])
 
 
 def back_dated_entry(forger: Forger) -> None:
@@ -118,6 +125,35 @@ def back_dated_entry(forger: Forger) -> None:
     hashed = row_hash(number, entered, "entry", facts, last["hash"])
     row = LedgerRow(number, entered, "entry", facts, last["hash"], hashed)
     forger.members["ledger.jsonl"] += ledger_line(row).encode()
+
+
+def appended(forger: Forger, kind: str, change: dict[str, object], at_ms: int) -> None:
+    """A row after the ledger's last, with a hash that fits: the first of its kind (or the first enrolment) said otherwise."""
+    rows = [json.loads(line) for line in forger.members["ledger.jsonl"].decode().splitlines()]
+    last, number = rows[-1], len(rows) + 1
+    like = next(json.loads(row["facts"]) for row in rows if row["kind"] == kind) if kind == "entry" else {}
+    facts = canonical({**like, **change})
+    hashed = row_hash(number, at_ms, kind, facts, last["hash"])
+    forger.members["ledger.jsonl"] += ledger_line(LedgerRow(number, at_ms, kind, facts, last["hash"], hashed)).encode()
+
+
+AFTER = units.instant_ms(f"{DAYS[-1]}T09:00:00+08:00") + 17 * 3_600_000
+"""When the last manifest had been made."""
+
+
+def entry_after_the_last_manifest(forger: Forger) -> None:
+    """Whoever packs excludes the outage: an entry as of now, which no manifest has yet."""
+    begin = units.instant_ms(f"{DAY}T09:00:00+08:00")
+    excluded = {"id": "X9", "kind": "exclusion", "type": "cutover", "from": begin, "to": begin + 3_600_000, "approved_by": "b"}
+    appended(forger, "entry", excluded, AFTER)
+
+
+def key_revoked_back(forger: Forger) -> None:
+    """After the last manifest; what it attests would count no more."""
+    rows = [json.loads(line) for line in forger.members["ledger.jsonl"].decode().splitlines()]
+    enrolment = next(json.loads(row["facts"]) for row in rows if row["kind"] == "enrolment")
+    key = hashlib.sha256(base64.b64decode(enrolment["public"])).hexdigest()
+    appended(forger, "revocation", {"agent": enrolment["agent"], "key": key, "position": 0}, AFTER)
 
 
 def rewritten_ledger(forger: Forger) -> None:
@@ -265,6 +301,8 @@ FORGERIES: dict[str, list[Forgery]] = {
     "rows": [renumbered_rows],
     "cut": [tail_of_a_day],
     "tail": [last_day_gone],
+    "ledger_tail": [entry_after_the_last_manifest],
+    "revoked_back": [key_revoked_back],
     "backdated": [back_dated_entry],
     "ledger_head": [rewritten_ledger],
     "ledger_row": [altered_entry],

@@ -121,6 +121,26 @@ def check_ledger_heads(ledger: list[LedgerRow], manifests: list[Manifest]) -> No
         for row in ledger[position:]:
             if row.entered_ms < manifest.fields["at"] - _SLACK_MS:
                 raise Broken("backdated", row=row.position, said=_time(row.entered_ms), day=manifest.day)
+            _check_revocation(row, manifest)
+
+
+def check_ledger_end(ledger: list[LedgerRow], last: Manifest) -> None:
+    """Nothing stands in the ledger that its last manifest does not attest: nobody signed it. Raises Broken."""
+    if len(ledger) > last.fields["ledger"]["position"]:
+        raise Broken("ledger_tail", row=last.fields["ledger"]["position"] + 1, day=last.day)
+
+
+def _check_revocation(row: LedgerRow, before: Manifest) -> None:
+    """A key is revoked from a position of the journal on, never back in time (docs/wire.md): not before what a manifest that
+    lacks the revocation attests."""
+    if row.kind != "revocation":
+        return
+    try:
+        position = int(json.loads(row.facts)["position"])
+    except (ValueError, KeyError, TypeError, RecursionError) as problem:
+        raise Broken("format", name=f"ledger.jsonl, row {row.position}", problem=problem) from None
+    if position < before.positions[1]:
+        raise Broken("revoked_back", row=row.position, position=position, day=before.day, last=before.positions[1])
 
 
 def _time(at_ms: int) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from .chains import LedgerRow, Manifest, Verifies, check_ledger_heads, enrolled, read_ledger, read_manifests
+from .chains import LedgerRow, Manifest, Verifies, check_ledger_end, check_ledger_heads, enrolled, read_ledger, read_manifests
 from .container import Package
 from .days import DayCheck, Found
 from .said import Broken
@@ -43,6 +43,7 @@ def read_chains(package: Package, verifies: Verifies | None) -> Chains:
     until = package.facts.get("until_day")
     if manifests[-1].day != until:
         raise Broken("tail", day=manifests[-1].day)
+    check_ledger_end(ledger, manifests[-1])
     return Chains(centre, ledger, manifests, days)
 
 

@@ -26,6 +26,14 @@ SAYS = {
         "ledger row {row} is back-dated: it says it was entered at {said}, but the manifest of {day} does not have it",
     ),
     "manifest_chain": ("{day}的清单与前一天的清单不衔接", "the manifest of {day} does not follow on the one before it"),
+    "ledger_tail": (
+        "台账第{row}行起无清单作证：最后的清单（{day}）没有它",
+        "no manifest attests the ledger from row {row} on: the last one, of {day}, does not have it",
+    ),
+    "revoked_back": (
+        "台账第{row}行把密钥吊销倒填至日志第{position}行，而{day}的清单在它之前已证至第{last}行",
+        "ledger row {row} revokes a key back to journal row {position}; the manifest of {day} before it attests rows to {last}",
+    ),
     "manifest_signature": ("{day}的清单不是中心密钥签的", "the manifest of {day} is not signed by the centre's key"),
     "row_missing": ("{day}：日志第{row}行被删除", "{day}: journal row {row} was deleted"),
     "row_added": (
