@@ -18,7 +18,7 @@ from jinbao_agent.heartbeat import Beat, Heart, read_beat
 from jinbao_agent.https import in_thread
 from jinbao_agent.identity import BOOT_FILE, VERSION, Home, read_boot
 from jinbao_agent.ladder import Rung, voice_of
-from jinbao_agent.loop import Ticker
+from jinbao_agent.loop import Ticker, spare_collector
 from jinbao_agent.mains import MainsSense
 from jinbao_agent.onlooker import Onlooker
 from jinbao_agent.peers import Keyring, Refresh, read_peers
@@ -89,6 +89,7 @@ class Agent:
 
     async def run(self, stop: asyncio.Event, reason: Callable[[], str]) -> None:
         """`reason` says what asked for the stop; asked only once it did."""
+        spare_collector()
         plan = self._steering.plan.version if self._steering else 0
         begins = self._voice.begins(self._last, self._clock, VERSION, plan)
         for event in begins:

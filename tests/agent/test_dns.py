@@ -3,6 +3,7 @@
 import asyncio
 import random
 import socket
+import struct
 import threading
 import time
 from collections import Counter
@@ -17,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostile_net import namespace, router_behind
+from hostile_net import await_stamps, namespace, router_behind
 from jinbao_agent.probes import Prober, Result, sockets
 from jinbao_config.links import Target, parse_target
 
@@ -26,8 +27,8 @@ LOCAL = "127.0.0.1"
 
 
 @contextmanager
-def nameserver(answers: Answers, host: str = LOCAL) -> Iterator[socket.socket]:
-    """Answers each question with these datagrams, until closed."""
+def nameserver(answers: Answers, host: str = LOCAL, said: threading.Event | None = None) -> Iterator[socket.socket]:
+    """Answers each question with these datagrams, until closed. `said` is set when all of a question's are out."""
 
     def serve() -> None:
         while True:
@@ -36,6 +37,8 @@ def nameserver(answers: Answers, host: str = LOCAL) -> Iterator[socket.socket]:
                 return
             for answer in answers(dns.message.from_wire(data)):
                 server.sendto(answer, asker)
+            if said is not None:
+                said.set()
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as server, socket.socket(family, socket.SOCK_DGRAM) as stopper:
@@ -63,6 +66,21 @@ def ask(
 
     with nameserver(answers, host) as server:
         return asyncio.run(play(target_of(server, question)))
+
+
+def outlast(answers: Answers) -> tuple[Result, Counter[str]]:
+    """What comes of a question once all these answers have come and its time is up."""
+    said = threading.Event()
+
+    async def play(target: Target) -> tuple[Result, Counter[str]]:
+        async with Prober() as prober:
+            asked = asyncio.create_task(prober.probe(target, 0.05))
+            await asyncio.sleep(0)
+            said.wait()
+            return await asked, prober.dns_stats
+
+    with nameserver(answers, said=said) as server:
+        return asyncio.run(play(target_of(server)))
 
 
 def honest(query: dns.message.Message, *records: str, rcode: int = dns.rcode.NOERROR, flags: int = 0) -> bytes:
@@ -158,7 +176,7 @@ LIES = [
 
 @pytest.mark.parametrize("lie", LIES)
 def test_a_lie_alone_is_a_bad_reply_and_no_answer(lie: Callable[[dns.message.Message], bytes]) -> None:
-    result, stats = ask(lambda query: [lie(query)], wait_s=0.25)
+    result, stats = outlast(lambda query: [lie(query)])
     assert (result.outcome, result.rtt_us, stats["bad_payload"]) == ("bad_reply", None, 1)
 
 
@@ -236,6 +254,43 @@ def test_answers_our_own_queue_had_no_room_for_are_not_the_servers_fault(monkeyp
         assert asyncio.run(play(target_of(server))) == "not_sent:queue_overflow"
 
 
+def datagram(source: tuple[str, int], destination: tuple[str, int], payload: bytes, check: int) -> bytes:
+    """IPv4 and UDP, whose checksum nobody has reckoned."""
+    ends = b"".join(socket.inet_aton(address) for address, _ in (source, destination))
+    length = 28 + len(payload)
+    ip = struct.pack("!BBHIBBH", 0x45, 0, length, 0, 64, socket.IPPROTO_UDP, 0) + ends
+    return ip + struct.pack("!HHHH", source[1], destination[1], length - 20, check) + payload
+
+
+@pytest.mark.root
+def test_an_answer_with_a_wrong_checksum_never_came_and_excuses_nothing() -> None:
+    """Taken for one that our queue had no room for, it would let anybody hide an outage."""
+
+    def overhear(server: socket.socket, mouth: socket.socket) -> None:
+        data, asker = server.recvfrom(4096)
+        good = honest(dns.message.from_wire(data))
+        mouth.sendto(datagram(server.getsockname(), asker, good, 0x5555), asker)
+
+    async def play(target: Target) -> tuple[str, int]:
+        async with Prober() as prober:
+            return (await prober.probe(target, 0.5)).outcome, prober.dns_stats["queue_drops"]
+
+    def scene() -> tuple[str, int]:
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server,
+            socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as mouth,
+        ):
+            server.bind((LOCAL, 0))
+            thread = threading.Thread(target=overhear, args=(server, mouth))
+            thread.start()
+            found = asyncio.run(play(target_of(server)))
+            thread.join()
+            return found
+
+    with namespace() as inside:
+        assert inside.call(scene) == ("lost", 0)
+
+
 # Who is silent, or says no
 
 
@@ -268,6 +323,7 @@ def test_an_answer_after_the_wait_is_late_even_if_we_were_too_busy_to_give_up() 
 def test_a_stalled_loop_loses_no_answer_and_lengthens_none() -> None:
     async def play(target: Target) -> Result:
         async with Prober() as prober:
+            await_stamps()
             asked = asyncio.create_task(prober.probe(target, 0.3))
             await asyncio.sleep(0)
             time.sleep(0.5)  # the fault under test

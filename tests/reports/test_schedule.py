@@ -277,6 +277,7 @@ def test_a_server_that_does_not_know_us_or_that_we_do_not_know_gets_nothing(
     assert sink[0].messages == []
 
 
+@pytest.mark.soak
 def test_the_service_goes_on_until_it_is_told_to_stop(judged: Site, tmp_path: Path) -> None:
     """Without a mail server: it says what failed, keeps what it wrote, and ends in order."""
     with socket.create_server(("127.0.0.1", 0)) as free:

@@ -6,7 +6,7 @@ from typing import Any
 
 from jinbao_config.office import Office
 from jinbao_reports import words
-from jinbao_reports.render import figures, month_tables, month_text, month_words, sheet
+from jinbao_reports.render import figures, month_tables, month_text, month_words, record_tables, sheet
 from jinbao_reports.render.annex_words import CENSUS
 from jinbao_reports.render.blocks import Block, Cell, Column, body, facts, items, note, table
 from jinbao_reports.render.document import DEMONSTRATION, Chapter, Document, stem_of
@@ -45,7 +45,7 @@ def ledger(report: Report, digest: str, lang: str) -> Document:
     """中断台账: every outage, with the documents that excuse it."""
     listed = month_tables.outages(report, "link", lang)
     service = month_tables.outages(report, "service", lang)
-    exclusions = month_tables.exclusions(report, lang)
+    exclusions = record_tables.exclusions(report, lang)
     none = note(LEDGER["none_unmeasured" if report.group.low is None else "none"].to(lang))
     told: Told = (
         ("outages", [note(LEDGER["lead"].to(lang), leads=True), listed] if listed else [none]),
@@ -185,7 +185,7 @@ def guide(report: Report, digest: str, lang: str) -> Document:
         ("steps", [note(step.to(lang, **shown)) for step in STEPS]),
         ("proves", [items([text.to(lang) for text in PROVES])]),
         ("limits", month_text.limits(lang)),
-        ("inputs", month_tables.inputs(report, lang)),
+        ("inputs", record_tables.inputs(report, lang)),
     )
     return paper(report, "guide", report.name, told, lang, digest=digest)
 

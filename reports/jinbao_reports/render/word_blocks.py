@@ -135,6 +135,7 @@ class Setter:
             line = colon + "＿" * 10
             told = [role + colon, name, block["opinion"], block["person"] + line, block["date"] + colon + block["blank_date"]]
             _fill(cell, told, 11, spaced=True)
+        self._space()
 
     def _table(self, rows: int, widths: "Sequence[float]", *, grid: bool = True) -> Table:
         table: Table = self._docx.add_table(rows, len(widths))

@@ -13,7 +13,8 @@ from jinbao_reports.printing import write_whole
 from jinbao_reports.render import annex, html, listing, papers, pdf, reconciliation, sheet, word, workbook
 from jinbao_reports.render.document import Document, stem_of
 from jinbao_reports.render.month import statement_bytes
-from jinbao_reports.render.report import Report, read_report
+from jinbao_reports.render.reading import read_report
+from jinbao_reports.render.report import Report
 from jinbao_reports.render.self_evaluation import read_self_evaluation
 from jinbao_reports.source import BadInput
 from jinbao_reports.words import Text
