@@ -112,14 +112,15 @@ def _signed(keys: list[SigningKey], minutes: int) -> list[bytes]:
                 "prev": heads[number], "seen": "", "boot": "4d2f6d36-6a2c-4c3c-9d57-9d6f0c1c2b3a", "install": "i" * 32,
                 "version": "0.1.0", "clock": {"sync": 1, "maxerror_us": 900, "esterror_us": 10, "state": "OK"},
             }  # fmt: skip
-            batch = make_batch(header, list(_minute(number, start_ms + minute * PERIOD_S * 1000, minute)), (), key)
+            batch = make_batch(header, list(minute_of(number, start_ms + minute * PERIOD_S * 1000, minute)), (), key)
             heads[number] = batch.signed.hash
             requests.append(pack([batch]))
         print(f"signed minute {minute + 1} of {minutes}", file=sys.stderr)
     return requests
 
 
-def _minute(number: int, start_ms: int, minute: int) -> Iterator[Sample]:
+def minute_of(number: int, start_ms: int, minute: int) -> Iterator[Sample]:
+    """An agent's samples of one minute."""
     phase_us = number * 7919 % 10_000_000
     for slot in range(PERIOD_S * 1000 // CADENCE_MS):
         at_us = (start_ms + slot * CADENCE_MS) * 1000 + phase_us
