@@ -34,10 +34,11 @@ MODULES = {
     "attribution": "r4_",
     "observer": "r4_",
     "ladder": "r4_",
+    "rung": "r2_ or r4_ or nearest or close_up",
     "service_time": "period or service or G34 or legal or month or cap",
     "sla": "r5_ or G1 or G0",
 }
-TESTS = ("conformance", "table", "legal_days", "clock_steps", "direction", "event_metrics", "cli", "properties")
+TESTS = ("conformance", "table", "legal_days", "clock_steps", "stretches", "direction", "event_metrics", "cli", "properties")
 FOLDERS = ("config", "agent", "collector", "reports", "lab", "tests", "docs")
 REACH = 0.95
 LONGEST_S = 1200

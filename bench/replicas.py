@@ -87,6 +87,12 @@ class Peer:
             self._process.kill()
             self._process.wait()
 
+    def stop(self) -> None:
+        """As its operator would: it may write out what it holds."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait()
+
     def bytes_on_disk(self) -> int:
         return sum(file.stat().st_size for file in self._folder.rglob("*") if file.is_file())
 
@@ -120,6 +126,13 @@ def _options() -> argparse.Namespace:
 
 
 def _place(folder: Path, peer: Peer) -> Place:
+    place = declared(folder, peer)
+    create(place, _ms(FIRST))
+    return place
+
+
+def declared(folder: Path, peer: Peer) -> Place:
+    """A collector that copies to this server."""
     (folder / "links.toml").write_text("")
     (folder / "contract.toml").write_text("")
     (folder / "token").write_text(TOKEN)
@@ -128,9 +141,7 @@ def _place(folder: Path, peer: Peer) -> Place:
     if peer.kind == "influxdb":
         lines += [f'org = "{ORG}"', f'bucket = "{BUCKET}"', 'token_file = "token"']
     (folder / "collector.toml").write_text("\n".join(lines) + "\n")
-    place = Place.of(read_collector(folder / "collector.toml"))
-    create(place, _ms(FIRST))
-    return place
+    return Place.of(read_collector(folder / "collector.toml"))
 
 
 # A week without the server
@@ -174,7 +185,7 @@ def week(place: Place, peer: Peer, options: argparse.Namespace) -> bool:
 def _journal(place: Place, links: int, days: int) -> int:
     now = [_ms(FIRST)]
     with Centre(place, lambda: now[0]) as centre:
-        keys = [_enrol(centre, number) for number in range(links)]
+        keys = [enrol(centre, f"tw-{number:02d}", "township", [_link(number)]) for number in range(links)]
         heads = [(secrets.token_hex(16), GENESIS) for _ in range(links)]
         for hour in range(days * 24):
             now[0] += 3_600_000
@@ -194,9 +205,9 @@ def _journal(place: Place, links: int, days: int) -> int:
     return days * 1440 * links * 6 * len(RUNGS)
 
 
-def _enrol(centre: Centre, number: int) -> SigningKey:
+def enrol(centre: Centre, agent: str, vantage: str, links: Sequence[str]) -> SigningKey:
     key = SigningKey.generate()
-    code = centre.enrolment.invite(f"tw-{number:02d}", "township", [_link(number)], centre.place.url, centre.now_ms())
+    code = centre.enrolment.invite(agent, vantage, list(links), centre.place.url, centre.now_ms())
     proof = hmac.digest(bytes.fromhex(code.rpartition(".")[2]), key.public.raw, "sha256").hex()
     facts = {"public": key.public.text, "install": "i" * 32, "proof": proof, "predecessor": None, "at": centre.now_ms()}
     centre.enrolment.enrol(Signed.make("jinbao-enrol/1", facts, key).to_lines(), centre.now_ms())

@@ -150,7 +150,7 @@ def _by_duckdb(cache: Path, task: str) -> Iterator[Row]:
     files = {tuple(file.stem.replace("all", "*").split("-")): file for file in (cache / "parquet").glob("*.parquet")}
     for (link, vantage, target), file in sorted(files.items()):
         if task == "duckdb-all" or (vantage, target) == ("township", "core"):
-            runs = duckdb.sql(_RUNS.format(file=file, wait=WAIT_MS * 1000)).fetchnumpy()
+            runs = duckdb.connect().execute(_RUNS.format(file=file, wait=WAIT_MS * 1000)).fetchnumpy()
             at, last, count = (np.asarray(runs[name], np.int64) for name in ("first", "last", "n"))
             following = np.append(at[1:], np.iinfo(np.int64).max)
             held = np.where(following - last <= 15_000, following, last + 10_000)

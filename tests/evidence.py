@@ -15,7 +15,7 @@ from jinbao_config import units
 from jinbao_config.services import read_collector
 from jinbao_reports.evidence.pack import Packer
 from jinbao_reports.evidence.verify.container import SUMS, SUMS_SM3, Package
-from jinbao_reports.evidence.verify.rows import ROWS_MAGIC, Row, read_rows, row_bytes
+from jinbao_reports.evidence.verify.rows import Row, packed, read_rows
 
 DAYS = ("2021-04-08", "2021-04-09", "2021-04-10", "2021-04-11")
 PERIOD = "2021-04-09/2021-04-11"
@@ -139,7 +139,7 @@ class Forger:
     def rows(self, day: str, change: Callable[[list[Row]], list[Row]]) -> None:
         name = f"rows/{day}.rows"
         rows = list(read_rows(io.BytesIO(self.members[name]), len(self.members[name]), name))
-        self.members[name] = ROWS_MAGIC + b"".join(map(row_bytes, change(rows)))
+        self.members[name] = b"".join(packed(change(rows)))
 
     def text(self, name: str, old: str, new: str) -> None:
         text = self.members[name].decode()

@@ -10,6 +10,7 @@ import socket
 import struct
 import subprocess
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+
+from jinbao_agent.probes.sockets import prepare_queue, stamp_us
 
 T = TypeVar("T")
 _CLONE_NEWNET = 0x40000000
@@ -78,6 +81,19 @@ def namespace() -> Iterator[Namespace]:
         inside = Namespace(worker)
         inside.ip("link set lo up")
         yield inside
+
+
+def await_stamps() -> None:
+    """Until the kernel stamps packets when they arrive. It begins a while after the first socket wants it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as ear:
+        prepare_queue(ear)
+        ear.bind(("127.0.0.1", 0))
+        while True:
+            ear.sendto(b"", ear.getsockname())
+            sent_us = time.time_ns() // 1000
+            time.sleep(0.01)
+            if (stamp_us(ear.recvmsg(16, 64)[1]) or sent_us + 1) <= sent_us:
+                return
 
 
 @contextmanager
@@ -164,35 +180,49 @@ class Neighbour(threading.Thread):
         self._mouth.close()
 
     def run(self) -> None:
-        with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as ear, self._orders:
+        with self.listen() as ear, self._orders:
             self.ready.set()
             while True:
                 ready, _, _ = select.select([ear, self._orders], [], [])
                 if ear in ready:
-                    self._hear(ear.recv(4096))
+                    self._hear(ear)
                 elif self._orders.recv(1) == b"s":
                     return
                 else:
                     while not self._held:
-                        self._hear(ear.recv(4096))
+                        self._hear(ear)
                     self._speak_up()
 
-    def _hear(self, packet: bytes) -> None:
+    def listen(self) -> socket.socket:
+        """It hears requests only, or its own answers would fill its queue."""
+        ear = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+        ear.setsockopt(255, 1, struct.pack("I", ~(1 << 8) & 0xFFFFFFFF))  # SOL_RAW, ICMP_FILTER
+        return ear
+
+    def read(self, ear: socket.socket) -> Request | None:
+        """What has come, if it is a request."""
+        packet = ear.recv(4096)
         at = (packet[0] & 15) * 4
         kind, _, _, ident, number = struct.unpack_from("!BBHHH", packet, at)
         if kind != 8:
-            return
+            return None
         source, destination = (socket.inet_ntoa(packet[start : start + 4]) for start in (12, 16))
-        request = Request(packet, source, destination, ident, number, packet[at + 8 :])
-        for answer in self._answers(request):
+        return Request(packet, source, destination, ident, number, packet[at + 8 :])
+
+    def send(self, request: Request, answer: Answer) -> None:
+        _send(request, answer)
+
+    def _hear(self, ear: socket.socket) -> None:
+        request = self.read(ear)
+        for answer in self._answers(request) if request is not None else ():
             if answer.held:
                 self._held.append((request, answer))
             else:
-                _send(request, answer)
+                self.send(request, answer)
 
     def _speak_up(self) -> None:
         for request, answer in self._held:
-            _send(request, answer)
+            self.send(request, answer)
         self._held.clear()
         self._orders.send(b"d")
 
@@ -206,14 +236,19 @@ def _send(request: Request, answer: Answer) -> None:
 
 
 @contextmanager
-def neighbour(inside: Namespace, answers: Callable[[Request], Iterable[Answer]]) -> Iterator[Neighbour]:
+def neighbour(
+    inside: Namespace,
+    answers: Callable[[Request], Iterable[Answer]],
+    kind: type[Neighbour] = Neighbour,
+    silence: str = "ipv4/icmp_echo_ignore_all",
+) -> Iterator[Neighbour]:
     """In place of the namespace's kernel, which answers no echo meanwhile."""
-    inside.set("ipv4/icmp_echo_ignore_all", "1")
-    liar = Neighbour(answers)
+    inside.set(silence, "1")
+    liar = kind(answers)
     inside.call(liar.start)  # a thread is born into its parent's namespace
     liar.ready.wait()
     try:
         yield liar
     finally:
         liar.stop()
-        inside.set("ipv4/icmp_echo_ignore_all", "0")
+        inside.set(silence, "0")

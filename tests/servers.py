@@ -33,9 +33,9 @@ class Place:
     reader: Callable[[], ServerReader]
     address: str
 
-    def fill(self, data: Path, *, again: bool = False) -> None:
+    def fill(self, data: Path, *, again: bool = False, site: str | None = None) -> None:
         """Copies a whole journal."""
-        config = replace(self.config, name="again") if again else self.config
+        config = replace(self.config, name="again" if again else site or "copy", site=site)
         with forwarding_to(data, config, token=self.token) as forwarder:
             while step(forwarder, Feed(Home(data).journal)):
                 pass

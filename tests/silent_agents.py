@@ -27,6 +27,7 @@ def event(name: str, second: int, detail: str = "", boot: str = "b1") -> Event:
 BEFORE, AFTER, NEXT_BOOT = run(0, 100), run(200, 300), run(1010, 1100, "b2")
 SAME_BOOT: dict[str, tuple[list[Probe], list[Event], Why]] = {
     "a clean stop": ([], [event("stop", 95, "reason=SIGTERM"), event("start", 198)], Why.STOPPED),
+    "another configuration": ([], [event("start", 198, "version=1;config=2")], Why.STOPPED),
     "kill -9": ([], [event("heartbeat", 93), event("start", 198)], Why.KILLED),
     "sleep": (run(100, 200, outcome="not_sent:skipped"), [event("suspend", 203, "for_ms=98000")], Why.SUSPENDED),
     "overload": (run(100, 200, outcome="not_sent:skipped"), [], Why.STALLED),

@@ -48,6 +48,8 @@ class TinyInflux:
         parts = urlsplit(path)
         if (method, parts.path) == ("GET", "/metrics"):
             return 200, f"# nothing else\nprocess_start_time_seconds {self.started}\n", {}
+        if (method, parts.path) == ("GET", "/ping"):
+            return 204, "", {}
         if (method, parts.path) != ("POST", "/api/v2/write"):
             return said(404, "not found", "path not found")
         asked = {name: values[0] for name, values in parse_qs(parts.query).items()}

@@ -23,7 +23,7 @@ from jinbao_agent.https import Unreachable
 from jinbao_agent.identity import InUse
 from jinbao_agent.install import UNIT, Places, install
 from jinbao_agent.peers import Keyring, read_peers
-from jinbao_agent.run import Agent, Machine, notify
+from jinbao_agent.run import RENEWED, Agent, Machine, notify
 from jinbao_agent.setup import Setup
 from jinbao_agent.show import print_status, status_facts
 from jinbao_agent.status import read_status
@@ -54,8 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(json=False, lang="zh")
     commands = parser.add_subparsers(required=True, metavar="run|once|check|status|enrol|rotate|install")
 
-    def command(name: str, run: Callable[[Setup], int], help: str) -> argparse.ArgumentParser:
-        one = commands.add_parser(name, help=help, description=help, parents=[_shared()])
+    def command(name: str, run: Callable[[Setup], int], help: str, *aliases: str) -> argparse.ArgumentParser:
+        one = commands.add_parser(name, aliases=aliases, help=help, description=help, parents=[_shared()])
         one.set_defaults(command=run)
         return one
 
@@ -63,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     command("once", _once, "立即探测一轮 · probe the ladder once, now")
     command("check", _check, "自检并给出处理办法 · what is wrong, and its remedy")
     command("status", _status, "当前状态 · what the agent is doing")
-    enrolling = command("enrol", _enrol, "用中心给的代码登记 · become known to the centre")
+    enrolling = command("enrol", _enrol, "用中心给的代码登记 · become known to the centre", "enroll")
     enrolling.add_argument("code", help="https://HOST:PORT#CA.SECRET")
     enrolling.add_argument("--again", action="store_true", help="取代已有登记 · replace an enrolment, with a new key")
     command("rotate", _rotate, "换新密钥，由旧密钥担保 · exchange the key; the old one vouches for the new")
@@ -116,7 +116,7 @@ async def _live(setup: Setup, local: Plan, allowed: Allowed | None) -> None:
         plan = setup.begin(local, allowed, machine)
         steering = Steering(setup.home, plan, setup.config, allowed, machine.clock, end.set) if allowed else None
         agent = Agent(plan.config, plan.rungs, setup.home, machine, steering)
-        await agent.run(end, lambda: signals[0] if signals else "config")
+        await agent.run(end, lambda: signals[0] if signals else RENEWED)
 
 
 def _once(setup: Setup) -> int:
@@ -198,8 +198,9 @@ def _install(setup: Setup) -> int:
             print(say(f"已有且不同，未改动 {file}（--again 覆盖）", f"is there and differs, left alone: {file} (--again)"))
         print(say("接下来（root）：", "next, as root:"))
         print(f"  systemctl daemon-reload && systemctl enable --now {UNIT}")
-        print(f"  jinbao-agent --config {places.config} enrol 'CODE'   # jinbao-collector invite")
-        print(f"  jinbao-agent --config {places.config} check")
+        ours = Path(sys.executable).with_name("jinbao-agent")  # an environment's commands are not on root's PATH
+        print(f"  {ours} --config {places.config} enrol 'CODE'   # jinbao-collector invite")
+        print(f"  {ours} --config {places.config} check")
 
     setup.show({"written": [str(file) for file in done.written], "kept": [str(file) for file in done.kept]}, tell)
     return 0

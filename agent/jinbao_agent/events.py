@@ -23,8 +23,9 @@ class Voice:
     vantage: str
     boot: str
 
-    def begins(self, last: Beat | None, clock: Clock, version: str) -> list[Event]:
-        """A life begins; first it tells how the one before ended.
+    def begins(self, last: Beat | None, clock: Clock, version: str, config: int = 0) -> list[Event]:
+        """A life begins, of this version of the code and of the centre's configuration, 0 for the agent's own files; first it
+        tells how the one before ended.
 
         No clean stop: `heartbeat`, at the last instant the former life is known to have lived, under its own boot. A new
         boot: `boot`, at the instant we can vouch for, which is now. The very first life has neither.
@@ -35,7 +36,8 @@ class Voice:
             events.append(self._event("heartbeat", last.utc_us, detail, boot=last.boot))
         if last is not None and last.boot != self.boot:
             events.append(self._event("boot", clock.utc_us(), _mono(clock.boottime_us())))
-        return [*events, self._event("start", clock.utc_us(), f"version={version};{_mono(clock.boottime_us())}")]
+        under = f"version={version}" + (f";config={config}" if config else "")
+        return [*events, self._event("start", clock.utc_us(), f"{under};{_mono(clock.boottime_us())}")]
 
     def ends(self, clock: Clock, reason: str) -> Event:
         """A clean stop, and which signal asked for it."""

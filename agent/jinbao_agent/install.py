@@ -74,6 +74,7 @@ SystemCallFilter=@system-service
 SystemCallFilter=~@resources @privileged
 # Read-only here: without CAP_SYS_TIME nobody sets a clock with it.
 SystemCallFilter=adjtimex clock_adjtime
+SystemCallErrorNumber=EPERM
 MemoryMax=512M
 TasksMax=64
 

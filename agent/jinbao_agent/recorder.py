@@ -23,15 +23,27 @@ from jinbao_config.links import NOTHING
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-_HELD = 50_000  # samples in memory while the disk takes none: most of a day of a township
+HELD = 50_000
+"""Samples in memory while the disk takes none: most of a day of a township, and about 14 MB."""
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class Recorder:
     """The spool as the event loop sees it. `author` may be replaced while it runs, when enrolment gives the agent its name."""
 
-    def __init__(self, file: Path, known: Head | None, author: Author, clock: Clock, *, boot: str, batch_ms: int) -> None:
-        """`known`: the last head an earlier life remembers; a spool that has to be made anew declares it as predecessor."""
+    def __init__(
+        self,
+        file: Path,
+        known: Head | None,
+        author: Author,
+        clock: Clock,
+        *,
+        boot: str,
+        batch_ms: int,
+        held: int = HELD,
+    ) -> None:
+        """`known`: the last head an earlier life remembers; a spool that has to be made anew declares it as predecessor.
+        `held`: samples in memory at most."""
         self.author = author
         self.head = known
         self.turned: Callable[[], None] = lambda: None  # called on the loop after a rung turned and its batch was closed
@@ -42,6 +54,7 @@ class Recorder:
         self._open_since_us = 0
         self._turns = Turns()
         self._samples: list[Sample] = []
+        self._held = held
         self._events: list[Event] = []
         self._facts: dict[str, Any] = {}
         self._given_up = 0
@@ -111,7 +124,7 @@ class Recorder:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     def _bound(self) -> None:
-        excess = len(self._samples) - _HELD
+        excess = len(self._samples) - self._held
         if excess > 0:
             del self._samples[:excess]
             self._given_up += excess

@@ -18,14 +18,14 @@ from jinbao_agent.heartbeat import Beat, Heart, read_beat
 from jinbao_agent.https import in_thread
 from jinbao_agent.identity import BOOT_FILE, VERSION, Home, read_boot
 from jinbao_agent.ladder import Rung, voice_of
-from jinbao_agent.loop import Ticker
+from jinbao_agent.loop import Ticker, spare_collector
 from jinbao_agent.mains import MainsSense
 from jinbao_agent.onlooker import Onlooker
 from jinbao_agent.peers import Keyring, Refresh, read_peers
 from jinbao_agent.probes import Peering, Prober
 from jinbao_agent.probes.counts import Counts
 from jinbao_agent.probes.peer import links_of
-from jinbao_agent.recorder import Recorder
+from jinbao_agent.recorder import HELD, Recorder
 from jinbao_agent.reflector import Reflector
 from jinbao_agent.retention import forget_old, keep_within
 from jinbao_agent.sample import Sample
@@ -37,7 +37,11 @@ from jinbao_config.services import AgentConfig
 
 log = logging.getLogger(__name__)
 
+RENEWED = "config"
+"""The reason of a life that ends for another configuration. It records no `stop`: to judgement that is the end of a boot
+(R4.3), and a power cut later in the same boot would no longer pass for one."""
 _SLOWEST_BEAT_MS = 10_000
+_HELD_MS = 10 * 60_000  # so long a county's agent, too, remembers what no disk takes
 _GRACE_S = 1.0  # for answers still on their way when the agent is asked to stop
 _KEEP_ROOM, _FORGET, _REFRESH = timedelta(minutes=1), timedelta(hours=1), timedelta(hours=1)
 
@@ -73,6 +77,7 @@ class Agent:
             self._clock,
             boot=self._boot,
             batch_ms=config.batch,
+            held=max(HELD, sum(_HELD_MS // rung.interval_ms for rung in rungs)),
         )
         self._rungs = rungs
         self._schedule = Schedule(rungs, self._boot, author.install, self._clock.boottime_us())
@@ -84,7 +89,9 @@ class Agent:
 
     async def run(self, stop: asyncio.Event, reason: Callable[[], str]) -> None:
         """`reason` says what asked for the stop; asked only once it did."""
-        begins = self._voice.begins(self._last, self._clock, VERSION)
+        spare_collector()
+        plan = self._steering.plan.version if self._steering else 0
+        begins = self._voice.begins(self._last, self._clock, VERSION, plan)
         for event in begins:
             log.info("event=%s boot=%s %s", event.event, event.boot, event.detail)
         self._recorder.put([], begins)
@@ -109,7 +116,8 @@ class Agent:
             await self._supervisor.stop()
             uploader.close()
             await ticker.finish(_GRACE_S)
-        self._recorder.put([], [self._voice.ends(self._clock, reason())])
+        if reason() != RENEWED:
+            self._recorder.put([], [self._voice.ends(self._clock, reason())])
         await self._recorder.close()
         await self._or_tell("heartbeat", in_thread(lambda: self._beat(stopped=True)))
         self._heart.close()

@@ -87,7 +87,7 @@ def _as_at_the_end(probes: list[Probe]) -> list[Probe]:
 
 def _within_boot(one: Probe, two: Probe, probes: Sequence[Probe], events: Sequence[Event]) -> Silence:
     between = {event.event: event for event in events if one.mono_us <= _mono_us(event) <= two.mono_us}
-    for name, why in (("stop", Why.STOPPED), ("heartbeat", Why.KILLED)):
+    for name, why in (("stop", Why.STOPPED), ("heartbeat", Why.KILLED), ("start", Why.STOPPED)):
         if name in between:
             return Silence(one.at_ms, two.at_ms, why, between[name].detail)
     asleep = next((event for event in events if _slept_in(event, one, two)), None)

@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command: Callable[..., int] = next(getattr(one, options.command) for one in modules if hasattr(one, options.command))
         return command(options, out, lambda: time.time_ns() // 1_000_000)
     except ModuleNotFoundError as missing:
-        extra = "export" if (missing.name or "").startswith("pyarrow") else "collector"
+        extra = "export" if (missing.name or "").startswith(("pyarrow", "duckdb")) else "collector"
         out.complain("missing_extra", module=missing.name, extra=extra)
         return 3
     except ConfigError as problem:
@@ -70,7 +70,7 @@ def _parser(lang: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="jinbao-collector", description=says("about"), parents=shared())
     parser.add_argument("--config", type=Path, default=Path("collector.toml"), help=says("config"))
     parser.set_defaults(json=False, lang=lang)
-    metavar = "init|serve|invite|revoke|configure|ledger|agents|silences|manifest|seal|export"
+    metavar = "init|serve|invite|revoke|configure|ledger|agents|silences|manifest|seal|export|sql"
     metavar += "|replica|telegraf|backup|restore|verify|keep|repair"
     commands = parser.add_subparsers(required=True, metavar=metavar)
 
@@ -110,9 +110,12 @@ def _parser(lang: str) -> argparse.ArgumentParser:
     kind = export.add_mutually_exclusive_group(required=True)
     kind.add_argument("--parquet", type=Path, metavar="FILE", help=says("parquet"))
     kind.add_argument("--csv", type=Path, metavar="FILE", help=says("csv"))
-    export.add_argument("--link", action="append", default=[], metavar="CODE", help=says("export_link"))
-    export.add_argument("--from", dest="since", metavar="DAY", type=day, help=says("since"))
-    export.add_argument("--to", dest="until", metavar="DAY", type=day, help=says("until"))
+    sql = command(commands, "sql", "sql")
+    sql.add_argument("query", metavar="QUERY", help=says("query"))
+    for narrowed in (export, sql):
+        narrowed.add_argument("--link", action="append", default=[], metavar="CODE", help=says("export_link"))
+        narrowed.add_argument("--from", dest="since", metavar="DAY", type=day, help=says("since"))
+        narrowed.add_argument("--to", dest="until", metavar="DAY", type=day, help=says("until"))
     _add_replica(commands, command, says, day, shared)
     _add_telegraf(commands, command, says, shared)
     ledger = commands.add_parser("ledger", help=says("ledger"), description=says("ledger"), parents=shared())

@@ -196,6 +196,30 @@ def export(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
     return 0
 
 
+def sql(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
+    """Tab-separated with a line of names, or JSON: a list of rows."""
+    from jinbao_collector.store.export import Asked
+    from jinbao_collector.store.sql import ask
+
+    place = place_of(options)
+    asked = Asked(place.home.root, tuple(options.link), place.midnight(options.since), place.midnight(options.until))
+    found = ask(asked, options.query)
+    rows = [[_plain(value) for value in row] for row in found.rows]
+    out.facts([dict(zip(found.columns, row, strict=True)) for row in rows])
+    if not out.as_json:
+        names: list[object] = [*found.columns]
+        for row in [names, *rows]:
+            print("\t".join("" if value is None else str(value) for value in row))
+    return 0
+
+
+def _plain(value: object) -> object:
+    """What JSON has as it is; instants and decimals as text."""
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
 def ledger_add(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
     home = place_of(options).home
     entries = read_entries(options.file).value.entry

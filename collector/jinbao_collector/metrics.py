@@ -66,33 +66,42 @@ def of_door(counts: Mapping[str, int]) -> Metric:
     return points
 
 
-def of_agents(roster: Roster, heard: dict[str, Heard], now_ms: int) -> Iterator[Metric]:
-    """Silence, clock and spool of the agents; one that was never heard is silent since its enrolment."""
-    silence = GaugeMetricFamily("jinbao_agent_silence_seconds", "Since an agent's last batch arrived", labels=["agent"])
-    offset = GaugeMetricFamily(
-        "jinbao_agent_newest_age_seconds",
+_SAID: tuple[tuple[str, str, Callable[[Heard], float | None]], ...] = (
+    (
+        "newest_age_seconds",
         "Arrival less newest sample of the last batch; negative: the agent's clock is ahead",
-        labels=["agent"],
-    )
-    error = GaugeMetricFamily(
-        "jinbao_agent_clock_maxerror_seconds", "What the agent's kernel says of its clock", labels=["agent"]
-    )
-    synchronised = GaugeMetricFamily(
-        "jinbao_agent_clock_synchronised", "1 if the agent's clock is set by another", labels=["agent"]
-    )
-    waiting = GaugeMetricFamily("jinbao_agent_spool_batches", "Batches the agent has yet to send", labels=["agent"])
+        lambda last: None if last.newest_ms is None else (last.arrived_ms - last.newest_ms) / 1000,
+    ),
+    (
+        "clock_maxerror_seconds",
+        "What the agent's kernel says of its clock",
+        lambda last: None if last.maxerror_us is None else last.maxerror_us / 1e6,
+    ),
+    ("clock_synchronised", "1 if the agent's clock is set by another", lambda last: last.synchronised),
+    ("spool_batches", "Batches the agent has yet to send", lambda last: last.waiting),
+    ("config_version", "The centre's configuration that the agent lives under, 0 for its own files", lambda last: last.config),
+    (
+        "config_refused",
+        "The newer configuration that the agent refused, 0 for none",
+        lambda last: None if last.config is None else last.refused or 0,
+    ),
+)
+"""What the last batch's head says of an agent; None where it does not say."""
+
+
+def of_agents(roster: Roster, heard: dict[str, Heard], now_ms: int) -> Iterator[Metric]:
+    """Silence, clock, spool and configuration of the agents; one that was never heard is silent since its enrolment."""
+    silence = GaugeMetricFamily("jinbao_agent_silence_seconds", "Since an agent's last batch arrived", labels=["agent"])
     # The latest enrolment of an agent stands for it, should it have several good keys.
     since = {member.agent: member.enrolled_ms for member in roster.members.values() if member.revoked_after is None}
     for agent, enrolled_ms in since.items():
         begun = max(enrolled_ms, heard[agent].arrived_ms) if agent in heard else enrolled_ms
         silence.add_metric([agent], (now_ms - begun) / 1000)
-    for agent, last in heard.items():
-        if last.newest_ms is not None:
-            offset.add_metric([agent], (last.arrived_ms - last.newest_ms) / 1000)
-        if last.maxerror_us is not None:
-            error.add_metric([agent], last.maxerror_us / 1e6)
-        if last.synchronised is not None:
-            synchronised.add_metric([agent], float(last.synchronised))
-        if last.waiting is not None:
-            waiting.add_metric([agent], last.waiting)
-    yield from (silence, offset, error, synchronised, waiting)
+    yield silence
+    for name, meaning, read in _SAID:
+        said = GaugeMetricFamily(f"jinbao_agent_{name}", meaning, labels=["agent"])
+        for agent, last in heard.items():
+            value = read(last)
+            if value is not None:
+                said.add_metric([agent], float(value))
+        yield said

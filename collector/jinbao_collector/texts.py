@@ -110,6 +110,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "export": ("导出样本为 Parquet 或 CSV", "export samples as Parquet or CSV"),
     "parquet": ("写入 Parquet 文件（需要 pyarrow）", "write a Parquet file (needs pyarrow)"),
     "csv": ("写入 CSV 文件（jinbao-report 可读）", "write a CSV file (jinbao-report reads it)"),
+    "sql": ("用 SQL 查询样本与事件（需要 duckdb）", "ask for samples and events in SQL (needs duckdb)"),
+    "query": ("查询语句，表 samples 和 events", "the query, over the tables samples and events"),
     "export_link": ("仅此线路，可重复", "only this link; may be repeated"),
     "since": ("起始日（含，采集中心时区）", "first day, in the collector's time zone"),
     "until": ("截止日（不含）", "the day after the last one"),

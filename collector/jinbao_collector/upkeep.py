@@ -17,8 +17,8 @@ from jinbao_collector.packing import pack_month, unpacked_months
 from jinbao_collector.place import Place
 from jinbao_collector.repair import Repaired, damaged
 from jinbao_collector.repair import repair as repair_month
+from jinbao_collector.replica.lag import lags
 from jinbao_collector.retention import Month, removable, remove
-from jinbao_collector.store.reading import sealed_to
 from jinbao_collector.texts import Output
 from jinbao_config.services import read_collector
 
@@ -68,7 +68,9 @@ def keep(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
     place = _place(options)
     home, keeps = place.home, place.config.keep_months
     with held(home.keeping), Ledger(home.ledger) as ledger:
-        old = removable(home, keeps, now_ms(), place.zone, sealed_to(home.store)) if keeps else []
+        # What a replica has yet to get stays too, however long its server is dead.
+        dealt_with = min(lag.position for lag in lags(place, now_ms()))
+        old = removable(home, keeps, now_ms(), place.zone, dealt_with) if keeps else []
         if options.dry_run:
             return _say_kept(out, [], [], _names(old))
         packed: list[str] = []

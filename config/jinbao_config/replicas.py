@@ -33,6 +33,9 @@ class ReplicaConfig:
     url: str = key(words(_server, "http://127.0.0.1:8086"), doc="where it listens")
     org: str | None = key(text, None, doc="InfluxDB's organisation")
     bucket: str | None = key(text, None, doc="InfluxDB's bucket")
+    site: str | None = key(
+        words(_name, "yanbian"), None, doc="stands in every point; where several collectors share a server, each has its own"
+    )
     token_file: str | None = key(text, None, doc="a file with nothing but the token, relative to this one")
     token_env: str | None = key(text, None, doc="the environment variable that has the token")
     ca_file: str | None = key(text, None, doc="the authority that vouches for an https address, in PEM, relative to this file")

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from jinbao_config.central import Allowed
 from jinbao_config.contract import Contract
+from jinbao_config.counties import Counties
 from jinbao_config.indicators import Indicators
 from jinbao_config.links import Links
 from jinbao_config.office import Office
+from jinbao_config.schedule import Schedule
 from jinbao_config.services import AgentConfig, CollectorConfig
 from jinbao_config.shape import table_schema
 
@@ -17,7 +19,9 @@ SHAPES: dict[str, type] = {
     "links": Links,
     "contract": Contract,
     "indicators": Indicators,
+    "counties": Counties,
     "office": Office,
+    "schedule": Schedule,
     "agent": AgentConfig,
     "allow": Allowed,
     "collector": CollectorConfig,

@@ -34,8 +34,8 @@ from jinbao_lab.score import Score, score
 from jinbao_lab.truth import Injected, Truth
 from jinbao_reports.files import in_order
 from jinbao_reports.judge import Case, contract_in_force, judge_samples
+from jinbao_reports.load import Answer
 from jinbao_reports.source import Recorded
-from jinbao_reports.statement import statement
 
 Thing = TypeVar("Thing")
 
@@ -137,7 +137,7 @@ def judged(scenario: Scenario, truth: Truth, recorded: Recorded) -> dict[str, An
     """The Statement, by the product's own way from samples on."""
     links, contract, entries = declared(scenario, truth)
     document, period = contract_in_force([contract], period_of(truth))
-    return statement(judge_samples(recorded, Case(links, document, period, entries, None)), {}, ())
+    return Answer(judge_samples(recorded, Case(links, document, period, entries, None)), {}, ()).statement()
 
 
 def declared(scenario: Scenario, truth: Truth) -> tuple[Links, Document[Contract], tuple[Entry, ...]]:

@@ -88,16 +88,22 @@ class Collector:
     def start(self) -> None:
         """Returns when it is ready."""
         self._process = processes.start(self.ground.at(CENTRE, self.command("serve")), self.desk.log("collector"))
+        self.await_from(CENTRE)
+
+    def await_from(self, node: str) -> None:
+        """Returns when it answers this node: on a busy machine a line in userspace may not yet when ARP has given up. Raises
+        Failed."""
+        assert self._process is not None
         deadline = time.monotonic() + _READY_S
-        while not self._is_ready():
+        while not self._answers(node):
             if self._process.poll() is not None or time.monotonic() > deadline:
-                raise processes.Failed(f"the collector did not get ready; see {self.desk.log('collector')}")
+                raise processes.Failed(f"the collector does not answer {node}; see {self.desk.log('collector')}")
             time.sleep(0.05)
 
-    def _is_ready(self) -> bool:
+    def _answers(self, node: str) -> bool:
         # Only whether it answers: nothing is believed of this connection, so nothing needs to be verified.
         trusting = ssl._create_unverified_context()
-        where: AbstractContextManager[None] = network_of(CENTRE) if self.ground.has_boxes else nullcontext()
+        where: AbstractContextManager[None] = network_of(node) if self.ground.has_boxes else nullcontext()
         try:
             with (
                 where,
@@ -181,6 +187,7 @@ class Stage:
         links = [self.county.code(township)] if node != CENTRE else []
         code = self.collector.invite(node, "township" if links else "county", links)
         self.machines[node].boot()
+        self.collector.await_from(node)
         words = [*AGENT, "--config", str(self.desk.agent(node)), "enrol", code]
         processes.run(self.machines[node].within(words), self.desk.log(f"agent-{node}"))
 

@@ -17,13 +17,14 @@ from jinbao_reports.load import Answer, answer, legal_days
 from jinbao_reports.printing import decimals, percent, print_json, print_table, write
 from jinbao_reports.render.faults import RenderError, TemplateFault
 from jinbao_reports.render.node import StatementError
+from jinbao_reports.schedule.mail import MailError
 from jinbao_reports.source import BadInput
 from jinbao_reports.words import Text
 
 REFUSALS: tuple[type[Exception], ...] = (ConfigError, BadInput, TemplateFault)
-FAILURES: tuple[type[Exception], ...] = (RenderError, StatementError, OSError)
+FAILURES: tuple[type[Exception], ...] = (RenderError, StatementError, MailError, OSError)
 DONE, BAD_NEWS = 0, 1
-_BROKEN_CHAIN = ("fork",)
+BROKEN_CHAIN = ("fork",)
 
 Json = dict[str, Any]
 Arguments = argparse.Namespace
@@ -142,7 +143,7 @@ def _answer(asked: Arguments) -> Answer:
 
 def bad_news(made: Json) -> int:
     """Bad news is a link that fails, or two batches that claim one place in a chain."""
-    broken = any(flaw["kind"] in _BROKEN_CHAIN for flaw in made["integrity"])
+    broken = any(flaw["kind"] in BROKEN_CHAIN for flaw in made["integrity"])
     return BAD_NEWS if broken or any(link["verdict"] == "fail" for link in made["links"]) else DONE
 
 

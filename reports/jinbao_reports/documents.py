@@ -17,6 +17,8 @@ from jinbao_config.office import read_office
 from jinbao_reports.arguments import add_inputs, add_lang, inputs
 from jinbao_reports.commands import DONE, bad_news
 from jinbao_reports.comparison import Figure
+from jinbao_reports.evidence.sheet import sheet
+from jinbao_reports.evidence.source import EvidenceError
 from jinbao_reports.importers.arguments import pair
 from jinbao_reports.load import Gathered, gather
 from jinbao_reports.office.word import read_word
@@ -154,8 +156,22 @@ def _wanted(asked: argparse.Namespace, period: Period, *, annexed: bool, gathere
         template=asked.template,
         office=None if asked.office is None else read_office(asked.office).value,
         outages=asked.outage,
+        site=_site(asked, period, gathered),
         reconciled=_reconciled(asked, gathered) if asked.tickets and gathered else None,
     )
+
+
+def _site(asked: argparse.Namespace, period: Period, gathered: Gathered | None) -> Json | None:
+    store = inputs(asked).store
+    return site_of(store, period.name, gathered.case.contract.value.zone) if store and gathered else None
+
+
+def site_of(store: Path, period: str, zone: ZoneInfo) -> Json | None:
+    """What both sides sign of a store (jinbao.sheet/1); None where no manifest reaches into the period: the page says so."""
+    try:
+        return sheet(store, period, zone)
+    except EvidenceError:
+        return None
 
 
 def _reconciled(asked: argparse.Namespace, gathered: Gathered) -> tuple[Json, tuple[Figure, ...]]:

@@ -8,6 +8,8 @@ from jinbao_reports import commands, documents, what_if
 from jinbao_reports.arguments import add_calendar, add_inputs, add_lang
 from jinbao_reports.evidence import commands as evidence
 from jinbao_reports.importers.arguments import add_arguments
+from jinbao_reports.rollup import commands as rollup
+from jinbao_reports.schedule import commands as schedule
 from jinbao_reports.tickets import commands as tickets
 
 
@@ -44,6 +46,18 @@ def parser() -> argparse.ArgumentParser:
             tickets.add_reconcile_arguments,
             "tickets beside measured outages 工单与实测中断核对 (docs/tickets.md)",
         ),
+        (
+            "sign",
+            rollup.sign_statement,
+            rollup.add_sign_arguments,
+            "sign a Statement for others 签署评定结果 (docs/scale-out.md)",
+        ),
+        (
+            "rollup",
+            rollup.rollup,
+            rollup.add_rollup_arguments,
+            "sum counties for city and province 按县、市、省汇总 (docs/scale-out.md)",
+        ),
         ("what-if", what_if.what_if, what_if.add_arguments, "judge under a hypothesis 假设条件下的评定 (docs/sla.md)"),
         (
             "package",
@@ -53,6 +67,7 @@ def parser() -> argparse.ArgumentParser:
         ),
         ("verify", evidence.verify, evidence.add_verify_arguments, "check a package, recompute its figures 核对证据包并重算"),
         ("issue", evidence.issue_report, evidence.add_issue_arguments, "freeze and number a report 发布并封存报告"),
+        ("due", schedule.due, schedule.add_due_arguments, "issue and mail what has fallen due 按期出具并邮寄"),
         ("issued", evidence.issued, evidence.add_issued_arguments, "the issued reports, what amendments changed 已发布的报告"),
         ("sheet", evidence.show_sheet, evidence.add_sheet_arguments, "what both sides sign each month 月度会签数据"),
     ):

@@ -59,8 +59,12 @@ def sums(service: Spans, state: Timeline, classed: Iterable[tuple[Spans, str]], 
 
 
 def availability(seconds: Sums, user: Timeline, service: Spans, mode: str) -> Availability:
+    return ratios(seconds, total(intersect(service, user.up)), total(intersect(service, user.down)), mode)
+
+
+def ratios(seconds: Sums, user_up: int, user_down: int, mode: str) -> Availability:
+    """Of one link, or of many whose sums were added. `user_up` and `user_down`: milliseconds of service as its users saw it."""
     denominator, numerator = seconds.denominator(mode), seconds.numerator(mode)
-    user_up, user_down = total(intersect(service, user.up)), total(intersect(service, user.down))
     user_low = user_high = None
     if user_up + user_down:
         user_low, user_high = Fraction(user_up, seconds.service), 1 - Fraction(user_down, seconds.service)

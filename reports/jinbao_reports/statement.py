@@ -19,6 +19,7 @@ from jinbao_reports.profiles import OutageRule
 from jinbao_reports.quality import Quality
 from jinbao_reports.slices import shown_slices
 from jinbao_reports.stated import Exclusion
+from jinbao_reports.terms import terms_of
 from jinbao_reports.timeline import Flap
 
 SCHEMA = "jinbao.statement/1"
@@ -88,6 +89,7 @@ def _contract(judgement: Judgement) -> Json:
         "timezone": contract.timezone,
         "effective": {"from": str(contract.effective.from_), "to": contract.effective.to and str(contract.effective.to)},
         "version": document.sha256,
+        "terms": terms_of(contract),
     }
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import socket
+import struct
 import threading
 import time
 from collections import Counter
@@ -17,7 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hostile_net import namespace, router_behind
+from hostile_net import await_stamps, namespace, router_behind
 from jinbao_agent.probes import Prober, Result, sockets
 from jinbao_config.links import Target, parse_target
 
@@ -236,6 +237,43 @@ def test_answers_our_own_queue_had_no_room_for_are_not_the_servers_fault(monkeyp
         assert asyncio.run(play(target_of(server))) == "not_sent:queue_overflow"
 
 
+def datagram(source: tuple[str, int], destination: tuple[str, int], payload: bytes, check: int) -> bytes:
+    """IPv4 and UDP, whose checksum nobody has reckoned."""
+    ends = b"".join(socket.inet_aton(address) for address, _ in (source, destination))
+    length = 28 + len(payload)
+    ip = struct.pack("!BBHIBBH", 0x45, 0, length, 0, 64, socket.IPPROTO_UDP, 0) + ends
+    return ip + struct.pack("!HHHH", source[1], destination[1], length - 20, check) + payload
+
+
+@pytest.mark.root
+def test_an_answer_with_a_wrong_checksum_never_came_and_excuses_nothing() -> None:
+    """Taken for one that our queue had no room for, it would let anybody hide an outage."""
+
+    def overhear(server: socket.socket, mouth: socket.socket) -> None:
+        data, asker = server.recvfrom(4096)
+        good = honest(dns.message.from_wire(data))
+        mouth.sendto(datagram(server.getsockname(), asker, good, 0x5555), asker)
+
+    async def play(target: Target) -> tuple[str, int]:
+        async with Prober() as prober:
+            return (await prober.probe(target, 0.5)).outcome, prober.dns_stats["queue_drops"]
+
+    def scene() -> tuple[str, int]:
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server,
+            socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as mouth,
+        ):
+            server.bind((LOCAL, 0))
+            thread = threading.Thread(target=overhear, args=(server, mouth))
+            thread.start()
+            found = asyncio.run(play(target_of(server)))
+            thread.join()
+            return found
+
+    with namespace() as inside:
+        assert inside.call(scene) == ("lost", 0)
+
+
 # Who is silent, or says no
 
 
@@ -268,6 +306,7 @@ def test_an_answer_after_the_wait_is_late_even_if_we_were_too_busy_to_give_up() 
 def test_a_stalled_loop_loses_no_answer_and_lengthens_none() -> None:
     async def play(target: Target) -> Result:
         async with Prober() as prober:
+            await_stamps()
             asked = asyncio.create_task(prober.probe(target, 0.3))
             await asyncio.sleep(0)
             time.sleep(0.5)  # the fault under test

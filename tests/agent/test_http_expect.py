@@ -16,7 +16,7 @@ from jinbao_agent.probes import Prober, Result
 from jinbao_agent.probes.http import holds
 from jinbao_agent.probes.tls import read_certificate
 from jinbao_config.links import parse_target
-from servers import THEN, says, says_securely, self_signed, service
+from loopback_servers import THEN, says, says_securely, self_signed, service
 
 OK = b"HTTP/1.1 200 OK\r\n"
 

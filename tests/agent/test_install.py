@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from agent_process import AGENT, COMMAND, write_config
 from agent_records import everything_in
 from jinbao_agent.cli import main
 from jinbao_agent.identity import Home
-from jinbao_agent.install import STATE, UNIT, unit_text
+from jinbao_agent.install import _TEXT, STATE, UNIT, unit_text
 from jinbao_config.central import read_allowed
 
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
@@ -93,6 +94,40 @@ def test_systemd_finds_it_well_protected(tmp_path: Path) -> None:
         check=True,
         capture_output=True,
     )
+
+
+def allowed_calls() -> set[str]:
+    """The system calls that the unit's filter lets through, by systemd's own lists."""
+
+    def listed(name: str) -> set[str]:
+        command = ["systemd-analyze", "syscall-filter", "--no-pager", name]
+        lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[1:]
+        words = {line.strip() for line in lines if line.strip() and not line.strip().startswith("#")}
+        return set().union(*(listed(word) if word.startswith("@") else {word} for word in words))
+
+    filters = [line.partition("=")[2] for line in _TEXT.splitlines() if line.startswith("SystemCallFilter=")]
+    allowed = listed("@default")
+    for words in filters:
+        taken = words.startswith("~")
+        for word in words.removeprefix("~").split():
+            calls = listed(word) if word.startswith("@") else {word}
+            allowed = allowed - calls if taken else allowed | calls
+    return allowed
+
+
+@needs_systemd
+@pytest.mark.soak
+@pytest.mark.skipif(shutil.which("strace") is None, reason="no strace here")
+def test_the_filter_lets_every_system_call_through_that_an_agent_makes(tmp_path: Path) -> None:
+    more = '[peer]\nlisten = "127.0.0.1:8629"\n[mains]\nups = "ups@127.0.0.1:1"\nevery = "1s"\n'
+    config = write_config(tmp_path, 9, AGENT + more)
+    trace = ["strace", "-f", "-qq", "-e", "signal=none", "-o", str(tmp_path / "trace")]
+    command = [*trace, *COMMAND, "--config", str(config), "run"]
+    subprocess.run(["timeout", "--signal=TERM", "10", *command], capture_output=True, check=False)
+    made = set(re.findall(r"^\d+ +([a-z0-9_]+)\(", (tmp_path / "trace").read_text(errors="replace"), re.MULTILINE))
+    assert made & {"adjtimex", "clock_adjtime"}
+    as_root = {"fchown"}  # SQLite gives its files to the database's owner, where it may
+    assert made - as_root <= allowed_calls()
 
 
 def test_the_unit_names_this_installation_and_one_capability() -> None:

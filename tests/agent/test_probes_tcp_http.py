@@ -14,7 +14,7 @@ import pytest
 from jinbao_agent.probes import Prober, Result
 from jinbao_agent.probes.http import request
 from jinbao_config.links import Target, parse_target
-from servers import listener, says, says_securely, self_signed, service
+from loopback_servers import listener, says, says_securely, self_signed, service
 
 
 def ask(target: Target, wait_s: float = 2.0) -> Result:

@@ -2,6 +2,7 @@
 
 import csv
 import datetime
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from collecting import LINK, NOON, OTHER_LINK, TestClock, centre_in, enrolled, post, sealed
+from jinbao_agent.sample import Event
 from jinbao_collector.centre import Centre
 from jinbao_collector.cli import main
 from jinbao_collector.store import export as exporting
@@ -100,3 +102,56 @@ def test_an_export_that_fails_leaves_the_file_that_was_there(
     assert command(centre, "export", "--csv", str(file)) == 3
     assert file.read_text() == "what was there"
     assert list(file.parent.iterdir()) == [file]
+
+
+@pytest.fixture
+def duckdb() -> Any:
+    return pytest.importorskip("duckdb")
+
+
+def test_questions_in_sql_see_what_judgement_sees(centre: Centre, capsys: pytest.CaptureFixture[str], duckdb: Any) -> None:
+    query = "SELECT link, outcome, count(*) AS n, max(rtt_us) AS slowest FROM samples GROUP BY ALL ORDER BY ALL"
+    assert command(centre, "sql", query, "--json") == 0
+    rows = json.loads(capsys.readouterr().out)
+    with open_store(centre.place.home.root) as reader:
+        series = {key: reader.series(*key, *EVER) for key in reader.names()}
+    expected: dict[tuple[str, str], int] = {}
+    for (link, _, _), one in series.items():
+        for code in one.outcome.tolist():
+            expected[link, one.outcomes[code]] = expected.get((link, one.outcomes[code]), 0) + 1
+    assert {(row["link"], row["outcome"]): row["n"] for row in rows} == expected
+    assert {row["slowest"] for row in rows if row["outcome"] in ("lost", "late")} == {None, 2_400_000}
+
+
+def test_a_question_may_be_narrowed_and_read_the_samples_twice(
+    centre: Centre, capsys: pytest.CaptureFixture[str], duckdb: Any
+) -> None:
+    query = "SELECT count(*) AS n, (SELECT count(*) FROM samples) AS again, min(sent_at) AS first FROM samples"
+    assert command(centre, "sql", query, "--link", OTHER_LINK) == 0
+    names, row = capsys.readouterr().out.splitlines()
+    assert names.split("\t") == ["n", "again", "first"]
+    n, again, first = row.split("\t")
+    assert n == again != "0"
+    assert datetime.datetime.fromisoformat(first).utcoffset() == datetime.timedelta(0)
+    assert command(centre, "sql", "SELECT count(*) FROM samples", "--to", "2021-01-01") == 0
+    assert capsys.readouterr().out.splitlines()[1] == "0"
+
+
+def test_a_question_that_is_none_is_named(centre: Centre, capsys: pytest.CaptureFixture[str], duckdb: Any) -> None:
+    assert command(centre, "sql", "SELECT nothing FROM nowhere") == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "nowhere" in told.err
+    assert "the tables samples and events" in told.err
+    assert command(centre, "sql", "") == 2
+    assert "expected a SELECT" in capsys.readouterr().err
+
+
+def test_events_can_be_asked_for(centre: Centre, capsys: pytest.CaptureFixture[str], duckdb: Any) -> None:
+    tower = enrolled(centre, "tw-03", links=("510422103",))
+    event = Event(link="510422103", vantage="township", at_us=NOON * 1000 + 7, event="mains_off", boot=tower.boot, detail="a=1")
+    post(centre, tower.batch(NOON, None, [event]))
+    assert command(centre, "sql", "SELECT link, happened_at, event, detail FROM events WHERE link = '510422103'", "--json") == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["link"], row["event"], row["detail"]) == ("510422103", "mains_off", "a=1")
+    assert datetime.datetime.fromisoformat(row["happened_at"]).microsecond == 7

@@ -1,5 +1,6 @@
 """A copy on a server: what is sent, what is not taken, and what happens while nobody answers. Over real HTTP on loopback."""
 
+import argparse
 import json
 import queue
 import socket
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collecting import LINK, NOON, TestClock, centre_in, enrolled, post, write_config
+from collecting import LINK, NOON, TestClock, centre_in, enrolled, post, sealed, write_config
 from jinbao_agent.sample import Event
 from jinbao_collector.centre import Centre
 from jinbao_collector.cli import main
@@ -27,8 +28,11 @@ from jinbao_collector.replica.forwarding import keep_forwarding, pause_s, step
 from jinbao_collector.replica.lag import lags, of_lags
 from jinbao_collector.replica.points import tag, untag
 from jinbao_collector.replica.progress import Progress, glance
+from jinbao_collector.texts import Output
+from jinbao_collector.upkeep import keep
 from jinbao_config.replicas import ReplicaConfig
 from jinbao_config.services import read_collector
+from jinbao_config.units import DAY_MS
 from tiny_influx import Answer, HandClock, TinyInflux, forwarding_to, said
 
 
@@ -121,8 +125,8 @@ def test_what_the_server_asks_for_is_waited_for_and_otherwise_longer_and_longer(
     assert 90 <= pause_s(caught.value, 0) <= 91
     assert pause_s(ReplicaTrouble("busy", "", 0.0), 30, draw=max) == 1
     dead = ReplicaTrouble("unreachable", "")
-    assert [pause_s(dead, failures, draw=max) for failures in (0, 1, 2, 8, 9, 10**6)] == [1, 2, 4, 256, 300, 300]
-    assert [pause_s(dead, failures, draw=min) for failures in (0, 9)] == [0.5, 150]
+    assert [pause_s(dead, failures, draw=max) for failures in (0, 1, 2, 5, 6, 10**6)] == [1, 2, 4, 32, 60, 60]
+    assert [pause_s(dead, failures, draw=min) for failures in (0, 9)] == [0.5, 30]
     assert [pause_s(ReplicaTrouble(state, ""), 9) for state in ("token", "forbidden", "bucket", "refused")] == [60] * 4
 
 
@@ -137,6 +141,19 @@ def test_a_server_that_does_not_answer_is_unreachable(centre: Centre) -> None:
     ):
         copied(centre, forwarder)
     assert caught.value.state == "unreachable"
+
+
+def test_a_dead_server_is_noticed_when_there_is_nothing_to_send(centre: Centre, server: TinyInflux) -> None:
+    closed = TinyInflux()
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        closed.port = deaf.getsockname()[1]
+    for kind in ("influxdb", "victoriametrics"):
+        config = closed.config(kind=kind)
+        with (
+            forwarding_to(centre.place.home.root, config) as forwarder,
+            pytest.raises(ReplicaTrouble, match="cannot be reached"),
+        ):
+            copied(centre, forwarder)
 
 
 def test_a_line_that_nobody_takes_is_put_aside_with_the_reason_and_all_others_arrive(
@@ -294,6 +311,34 @@ def test_it_goes_on_through_outages_and_a_new_token_until_it_is_told_to_stop(tmp
         go.put(True)
         thread.join(60)
         assert len(server.kept) == 18
+
+
+def test_months_that_were_removed_are_not_waited_for_and_none_goes_that_a_replica_lacks(
+    tmp_path: Path, server: TinyInflux, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clock = TestClock()
+    with centre_in(tmp_path, clock) as centre, configured(tmp_path, server) as (place, replica):
+        place.file.write_text(place.file.read_text().replace("[[replica]]", "keep_months = 24\n[[replica]]"))
+        tower = enrolled(centre)
+        for _ in range(3):
+            post(centre, tower.batch(clock.now_ms))
+            clock.now_ms += 31 * DAY_MS
+        sealed(centre)
+        clock.now_ms += 1000 * DAY_MS
+
+        def removed() -> list[str]:
+            capsys.readouterr()
+            keep(argparse.Namespace(config=place.file, dry_run=False), Output("en", as_json=True), clock)
+            found: list[str] = json.loads(capsys.readouterr().out)["removed"]
+            return found
+
+        assert removed() == []
+        keep_forwarding(place, replica, lambda seconds: True, centre.now_ms)
+        assert (removed(), len(server.kept)) == (["2021-04", "2021-05"], 18)
+        assert main(["--config", str(place.file), "replica", "again", "copy"]) == 0
+        server.kept.clear()
+        keep_forwarding(place, replica, lambda seconds: True, centre.now_ms)
+        assert (stands(centre)[0], len(server.kept)) == ("ok", 6)
 
 
 def test_a_missing_or_empty_token_is_named(tmp_path: Path, server: TinyInflux) -> None:

@@ -29,6 +29,7 @@ class Both:
 
     embedded: EmbeddedReader
     server: ServerReader
+    elsewhere: ServerReader
 
 
 @pytest.fixture(scope="module", params=SERVERS.values(), ids=SERVERS)
@@ -40,8 +41,12 @@ def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         # Twice, as after a restart: what came twice is there once.
         place.fill(data)
         place.fill(data, again=True)
-        with EmbeddedReader(data) as embedded, place.reader() as server:
-            yield Both(embedded, server)
+        # Another county's, which has the same links by chance.
+        place.fill(data, site="elsewhere")
+        address = f"{place.address}{'&' if '?' in place.address else '?'}site=elsewhere"
+        elsewhere = open_address(address, {"JINBAO_STORE_TOKEN": place.token} if place.token else {})
+        with EmbeddedReader(data) as embedded, place.reader() as server, elsewhere:
+            yield Both(embedded, server, elsewhere)
 
 
 def told(reader: Reader, asked: list[Question]) -> Any:
@@ -59,6 +64,11 @@ def test_a_server_answers_as_the_embedded_store_does(both: Both, asked: list[Que
 def test_all_there_is_is_answered_alike(both: Both) -> None:
     whole = [Question(*EVER, wait) for wait in (0, 2100, 2_000_000, 2**40)]
     assert told(both.server, whole) == told(both.embedded, whole)
+
+
+def test_counties_that_share_a_server_do_not_see_each_other(both: Both) -> None:
+    whole = [Question(*EVER, 2_000_000)]
+    assert told(both.elsewhere, whole) == told(both.embedded, whole)
 
 
 def test_most_hours_are_added_up_by_the_server(both: Both, monkeypatch: pytest.MonkeyPatch) -> None:

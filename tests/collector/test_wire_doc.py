@@ -106,5 +106,5 @@ def test_the_operators_page_names_every_metric(tmp_path: Path) -> None:
     page_of_operators = (Path(__file__).parents[2] / "docs/collector.md").read_text()
     # The client library adds when each counter was made.
     names = {name for name in re.findall(r"^# TYPE (\w+)", page.decode(), re.MULTILINE) if not name.endswith("_created")}
-    assert len(names) == 21
+    assert len(names) == 23
     assert names == set(re.findall(r"`(jinbao_\w+)[{`]", page_of_operators))

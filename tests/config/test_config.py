@@ -17,9 +17,11 @@ from jinbao_collector.entry import Entry, read_entries
 from jinbao_config import schemas, units
 from jinbao_config.central import read_allowed
 from jinbao_config.contract import read_contract
+from jinbao_config.counties import read_counties
 from jinbao_config.indicators import read_indicators
 from jinbao_config.links import Expect, Target, parse_target, read_links
 from jinbao_config.office import read_office
+from jinbao_config.schedule import read_schedule
 from jinbao_config.services import UpsAddress, parse_ups, read_agent, read_collector
 from jinbao_config.shape import ConfigError, read_document
 
@@ -29,7 +31,9 @@ READERS: dict[str, Callable[[Path], Any]] = {
     "links": read_links,
     "contract": read_contract,
     "indicators": read_indicators,
+    "counties": read_counties,
     "office": read_office,
+    "schedule": read_schedule,
     "agent": read_agent,
     "allow": read_allowed,
     "collector": read_collector,
@@ -102,7 +106,9 @@ def test_the_schemas_for_editors_are_the_ones_the_readers_follow(name: str) -> N
         ("links", "links.toml"),
         ("contract", "contract.toml"),
         ("indicators", "indicators.example.toml"),
+        ("counties", "counties.example.toml"),
         ("office", "office.example.toml"),
+        ("schedule", "schedule.example.toml"),
         ("agent", "agent.example.toml"),
         ("allow", "allow.example.toml"),
         ("collector", "collector.example.toml"),

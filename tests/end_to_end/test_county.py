@@ -82,6 +82,20 @@ def test_every_fault_there_is_is_found_with_its_cause_within_a_period(tmp_path: 
     assert {line["kind"] for line in result["lines"]} | told == set(FAULTS) - {"clock_step"}
 
 
+@pytest.mark.root
+@pytest.mark.soak
+def test_whatever_befalls_an_agents_machine_is_found_and_loses_nothing_acknowledged(tmp_path: Path) -> None:
+    try:
+        check()
+    except NoBox as problem:
+        pytest.skip(str(problem))
+    done = lab("run", str(SCENARIOS / "lives.toml"), "--out", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = read(tmp_path / "out", "score.json")
+    assert (result["misses"], result["lost"]) == (0, [])
+    assert result["acknowledged_batches"] > 0
+
+
 def test_without_namespaces_it_does_what_it_can_and_names_what_it_cannot(tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = lab("run", str(SCENARIOS / "loopback.toml"), "--out", str(out), before=plain_container())

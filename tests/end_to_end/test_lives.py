@@ -23,8 +23,8 @@ from jinbao_agent.identity import Home
 from jinbao_agent.sample import Event, Sample
 from jinbao_agent.silence import Why, probes_of, silences
 from jinbao_collector.store import open_store
-from jinbao_lab.processes import program
-from real_centre import RealCentre, make_centre
+from jinbao_reports.cli import main
+from real_centre import RealCentre, does, make_centre
 from steered_life import Clocks
 
 LINK = "510422101"
@@ -165,10 +165,7 @@ def kept(centre: RealCentre) -> set[tuple[str, str, int]]:
 def judged(centre: RealCentre, since_s: float, until_s: float) -> dict[str, Any]:
     span = "/".join(datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds") for at in (since_s, until_s))
     files = ["--links", str(centre.folder / "links.toml"), "--contract", str(centre.folder / "contract.toml")]
-    command = [*program("jinbao_reports.cli"), "compute", "--store", str(centre.data), *files, "--period", span]
-    done = subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
-    assert done.returncode in (0, 1), done.stderr
-    (link,) = json.loads(done.stdout)["links"]
+    (link,) = does(main, "compute", "--store", str(centre.data), *files, "--period", span, "--json")["links"]
     return dict(link)
 
 

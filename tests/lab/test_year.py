@@ -71,7 +71,9 @@ def test_the_commands_it_prints_pack_and_verify_its_signed_part(made: Path, caps
     # A month of which only two days are over: packed as far as manifests reach, verified without an anchor.
     for words, codes in zip(lines, ((0, 1), (0, 1), (0,), (3,)), strict=True):
         assert main(words) in codes, capsys.readouterr().err
-    assert "无外部锚点" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "无外部锚点" in told
+    assert "演示数据" in told
 
 
 def test_what_has_no_batches_cannot_be_packed(made: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -52,7 +52,8 @@ def pages(year: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dic
     first = next(link["outages"][0]["id"] for link in year["links"] if link["outages"])
     out = tmp_path_factory.mktemp("set")
     english = issued(year, out, *SMALL, outages=(first,), langs=("en",))
-    return english | issued(year, out, *KINDS, outages=(first,), langs=("zh",))
+    report = issued(year, out, "year", langs=("zh",), formats=("pdf", "html"))
+    return english | report | issued(year, out, *KINDS[1:], outages=(first,), langs=("zh",))
 
 
 # The set
@@ -61,7 +62,7 @@ def pages(year: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> dic
 def test_the_set_has_each_document_in_each_format_and_language(pages: dict[str, Path]) -> None:
     made = {(path.suffix, lang) for name, path in pages.items() for lang in ("zh" if re.search("[㐀-鿿]", name) else "en",)}
     assert made == {(f".{form}", lang) for form in (*PAGES, *DATA) for lang in words.LANGUAGES}
-    assert len(pages) == (len(KINDS) + len(SMALL)) * len(PAGES) + 8
+    assert len(pages) == (len(KINDS) + len(SMALL)) * len(PAGES) + 8 - 1
 
 
 def test_an_issue_made_again_has_the_same_bytes(year: dict[str, Any], pages: dict[str, Path], tmp_path: Path) -> None:

@@ -90,6 +90,7 @@ def test_a_year_is_judged_evaluated_and_written(county: County, tmp_path: Path, 
     assert Fraction(census["exact"]["actual"]) == Fraction(4, 5)
     assert Fraction(census["exact"]["score"]) == 10 * Fraction(4, 5) / Fraction(9, 10)
     assert {"office", "census"} <= set(made["inputs"])
+    assert "由外部记录导入" in told(written["绩效自评附件-2021.pdf"])  # intervals: nobody probed each 10 s
     assert "发放12份,收回2份,满意率80.00%" in told(written["绩效自评附件-2021.pdf"])
 
 

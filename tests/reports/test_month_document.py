@@ -34,7 +34,8 @@ from jinbao_reports.render import (
 )
 from jinbao_reports.render.month import render_month, statement_bytes
 from jinbao_reports.render.node import StatementError
-from jinbao_reports.render.report import CLASSED, read_report
+from jinbao_reports.render.reading import read_report
+from jinbao_reports.render.report import CLASSED
 from jinbao_reports.render.time_axis import ticks
 from jinbao_reports.table import CAUSES
 

@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from drawn_statements import load, make
 
 from jinbao_reports import words
-from jinbao_reports.render.report import read_report
+from jinbao_reports.render.reading import read_report
 from jinbao_reports.render.workbook import make_xlsx
 
 soffice = pytest.mark.skipif(shutil.which("soffice") is None, reason="needs soffice (Debian package libreoffice-calc-nogui)")
@@ -72,8 +72,9 @@ def with_false_values(file: Path, into: Path) -> Path:
 
 
 def differences(made: dict[str, Any], file: Path) -> Iterator[float]:
+    rows = summary(file)
     for link in made["links"]:
-        row = summary(file)[link["name"]]
+        row = rows[link["name"]]
         for head, value in ((LOW, link["exact"]["low"]), (HIGH, link["exact"]["high"]), (COVERAGE, link["coverage"])):
             if value is None:
                 assert row[head] == "无数据"

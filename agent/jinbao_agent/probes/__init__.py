@@ -9,7 +9,7 @@ from jinbao_agent.clock import Clock, SystemClock
 from jinbao_agent.probes import dns, http, icmp, nic, peer, tcp
 from jinbao_agent.probes.peer import Peering
 from jinbao_agent.probes.result import Result, errno_name
-from jinbao_agent.probes.sockets import IcmpRight, IcmpRights, icmp_rights
+from jinbao_agent.probes.sockets import IcmpRight, IcmpRights, icmp_rights, keep_stamping
 from jinbao_agent.sample import not_sent
 from jinbao_config.links import Target
 
@@ -42,9 +42,11 @@ class Prober:
         self.peers = peer.PeerEngines(self.clock, self._peer_stats, peering)
 
     async def __aenter__(self) -> "Prober":
+        self._stamping = keep_stamping()
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._stamping.close()
         self.icmp.close()
         self.peers.close()
 

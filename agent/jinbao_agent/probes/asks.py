@@ -20,10 +20,10 @@ from jinbao_agent.probes.packet import V4, V6
 from jinbao_agent.probes.result import Result, send_failure
 from jinbao_agent.probes.sockets import (
     PORT_UNREACHABLE,
+    Overflow,
     Reported,
     next_error,
     prepare_queue,
-    queue_drops,
     report_errors,
     stamp_us,
 )
@@ -81,8 +81,8 @@ class Asks:
         self._errors = (V6 if family == socket.AF_INET6 else V4).errors
         self._sessions: dict[bytes, Session] = {}
         self._at: dict[tuple[str, int], Session] = {}
-        self._drops = queue_drops(self._sock)
-        self._bursts = Bursts(self._launch, self._count_drops, lambda: self._drain(_DRAIN_PER_WAKE))
+        self._overflow = Overflow(self._sock, stats)
+        self._bursts = Bursts(self._launch, self._overflow.look, lambda: self._drain(_DRAIN_PER_WAKE))
         self._loop.add_reader(self._sock, self._drain, _DRAIN_PER_WAKE)
 
     def close(self) -> None:
@@ -112,7 +112,7 @@ class Asks:
 
     def _launch(self, asked: Asked) -> None:
         session, quality = asked.session, clock_quality()
-        asked.number, asked.drops = session.next, self._drops
+        asked.number, asked.drops = session.next, self._overflow.count
         failure = self._send(asked, stamp.error_estimate(quality.sync, quality.maxerror_us))
         if failure is not None:
             self._stats["send_errors"] += 1
@@ -148,6 +148,7 @@ class Asks:
 
     def _drain(self, most: int) -> None:
         """Takes what has arrived off the socket."""
+        self._overflow.look()
         # Kernel stamps are UTC: this moves them onto the clock that never steps.
         to_mono = self._clock.boottime_us() - self._clock.utc_us()
         for _ in range(most):
@@ -230,8 +231,8 @@ class Asks:
         self._drain(_DRAIN_ALL)
         if asked.outcome is not None:
             return
-        self._count_drops()
-        if asked.drops != self._drops:
+        self._overflow.look()
+        if asked.drops != self._overflow.count:
             # Our own queue overflowed meanwhile, so we cannot know.
             self._land(asked, not_sent("queue_overflow"))
             asked.session.tally.spoilt()
@@ -248,12 +249,6 @@ class Asks:
     def _tell(self, asked: Asked, episodes: list[Counts]) -> None:
         for counts in episodes:
             asked.session.tell(counts)
-
-    def _count_drops(self) -> None:
-        drops = queue_drops(self._sock)
-        if drops != self._drops:
-            self._stats["queue_drops"] += drops - self._drops
-            self._drops = drops
 
 
 def _open(family: int) -> socket.socket:

@@ -19,7 +19,7 @@ import dns.rcode
 from jinbao_agent.clock import Clock
 from jinbao_agent.probes.flights import Flight
 from jinbao_agent.probes.result import Result, resolve, send_failure
-from jinbao_agent.probes.sockets import PORT_UNREACHABLE, next_error, prepare_queue, queue_drops, report_errors, stamp_us
+from jinbao_agent.probes.sockets import PORT_UNREACHABLE, Overflow, next_error, prepare_queue, report_errors, stamp_us
 from jinbao_agent.probes.stopwatch import round_trip
 from jinbao_agent.sample import BAD_REPLY, LATE, LOST, REFUSED, REPLY, not_sent, unreachable
 from jinbao_config.links import Target
@@ -57,7 +57,7 @@ class _Lookup:
         self._sock, self._flight, self._clock, self._stats = sock, flight, clock, stats
         name, _, kind = target.path.removeprefix("/").partition("?type=")
         self._query = dns.message.make_query(name, kind)
-        self._wanted = target.expect.answer
+        self._wanted, self._overflow = target.expect.answer, Overflow(sock, stats)
         flight.body = self._query.to_wire()
 
     def ask(self) -> bool:
@@ -88,11 +88,13 @@ class _Lookup:
             self._flight.settle(self._silence())
 
     def _silence(self) -> str:
-        if queue_drops(self._sock):  # a flood: the answer may have been among what had no room
+        self._overflow.look()
+        if self._overflow.count:  # a flood: the answer may have been among what had no room
             return not_sent("queue_overflow")
         return BAD_REPLY if self._flight.damaged else LOST
 
     def _drain(self) -> None:
+        self._overflow.look()
         # Kernel stamps are UTC: this moves them onto the clock that never steps.
         to_mono = self._clock.boottime_us() - self._clock.utc_us()
         for _ in range(_DRAIN_ALL):

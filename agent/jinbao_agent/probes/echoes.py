@@ -15,7 +15,7 @@ from jinbao_agent.probes.bursts import Bursts
 from jinbao_agent.probes.flights import Address, Flight, Flights
 from jinbao_agent.probes.packet import HEADER, V4, Quote
 from jinbao_agent.probes.result import Result, send_failure
-from jinbao_agent.probes.sockets import IcmpSocket, next_error, stamp_us
+from jinbao_agent.probes.sockets import IcmpSocket, Overflow, next_error, stamp_us
 from jinbao_agent.probes.stopwatch import round_trip
 from jinbao_agent.sample import BAD_REPLY, LATE, LOST, REPLY, not_sent, unreachable
 
@@ -33,11 +33,11 @@ class Echoes:
         self._port, self._clock, self._stats = port, clock, stats
         self._requests, self._counter = packet.Requests(port.version, port.ident, os.urandom(8)), 0
         self._flights = Flights(first=int.from_bytes(os.urandom(2), "big"))
+        self._overflow = Overflow(port.sock, stats)
         # In bursts of 16,000 packets/s the 65,536 numbers suffice for a wait of 4 s.
-        self._bursts = Bursts(self._launch, self._count_drops, lambda: self._drain(_DRAIN_PER_WAKE))
+        self._bursts = Bursts(self._launch, self._overflow.look, lambda: self._drain(_DRAIN_PER_WAKE))
         self._expiry: asyncio.TimerHandle | None = None
         self._expiry_us = 0
-        self._drops = port.drops()
         self._loop.add_reader(port.sock, self._drain, _DRAIN_PER_WAKE)
 
     def close(self) -> None:
@@ -66,7 +66,7 @@ class Echoes:
             flight.settle(not_sent("too_many_in_flight"))
             return
         self._counter += 1
-        flight.number, flight.drops = number, self._drops
+        flight.number, flight.drops = number, self._overflow.count
         failure = self._send(flight, self._requests.make(number, self._counter))
         if failure is not None:
             self._stats["send_errors"] += 1
@@ -103,6 +103,7 @@ class Echoes:
 
     def _drain(self, most: int) -> None:
         """Takes what has arrived off the socket."""
+        self._overflow.look()
         recvmsg = self._port.sock.recvmsg
         # Kernel stamps are UTC: this moves them onto the clock that never steps.
         to_mono = self._clock.boottime_us() - self._clock.utc_us()
@@ -191,7 +192,7 @@ class Echoes:
     def _expire(self) -> None:
         """Drain first: what the queue holds arrived in time, however late we are."""
         self._drain(_DRAIN_ALL)
-        self._count_drops()
+        self._overflow.look()
         now_us = self._clock.boottime_us()
         for flight in self._flights.overdue(now_us):
             self._flights.land(flight, self._silence(flight))
@@ -202,12 +203,6 @@ class Echoes:
 
     def _silence(self, flight: Flight) -> str:
         """Nothing valid came. If our own queue overflowed meanwhile, we cannot know."""
-        if flight.drops != self._drops:
+        if flight.drops != self._overflow.count:
             return not_sent("queue_overflow")
         return BAD_REPLY if flight.damaged else LOST
-
-    def _count_drops(self) -> None:
-        drops = self._port.drops()
-        if drops != self._drops:
-            self._stats["queue_drops"] += drops - self._drops
-            self._drops = drops

@@ -12,26 +12,29 @@ Address = tuple[str, int] | tuple[str, int, int, int]
 
 
 class Flight:
-    """One echo on its way. `outcome` is None until it is decided; `body` must come back as it left; times as in Result. A `ttl`
-    of 0 is the machine's own."""
+    """One echo on its way. `outcome` is None until it is decided; `body` must come back as it left; times as in Result, and
+    `due_us`, CLOCK_BOOTTIME at which its time is up. A `ttl` of 0 is the machine's own."""
 
-    __slots__ = ("address", "body", "damaged", "done", "drops", "mono_us", "number", "outcome", "sent_us", "ttl", "wait_us")
+    __slots__ = (
+        *("address", "body", "damaged", "done", "drops", "due_us", "mono_us"),
+        *("number", "outcome", "sent_us", "ttl", "wait_us"),
+    )
 
     def __init__(self, address: Address, wait_us: int, done: Callable[[Result], None], ttl: int = 0) -> None:
         self.address, self.wait_us, self.done, self.ttl = address, wait_us, done, ttl
         self.outcome: str | None = None
         self.damaged = False
-        self.number = self.drops = self.sent_us = self.mono_us = 0
+        self.number = self.drops = self.sent_us = self.mono_us = self.due_us = 0
         self.body = b""
-
-    @property
-    def due_us(self) -> int:
-        """CLOCK_BOOTTIME at which its time is up."""
-        return self.mono_us + self.wait_us
 
     def settle(self, outcome: str, rtt_us: int | None = None) -> None:
         self.outcome = outcome
-        self.done(Result(sent_us=self.sent_us, mono_us=self.mono_us, outcome=outcome, rtt_us=rtt_us))
+        done, self.done = self.done, _nobody  # a flight is remembered for long, whoever asked for it need not be
+        done(Result(self.sent_us, self.mono_us, outcome, rtt_us))
+
+
+def _nobody(result: Result) -> None:
+    """Nobody waits any more."""
 
 
 class Flights:
@@ -56,6 +59,7 @@ class Flights:
                 return self._number
 
     def depart(self, flight: Flight) -> None:
+        flight.due_us = flight.mono_us + flight.wait_us
         self._in_air += 1
         self._by_number[flight.number] = flight
         flights = self._by_wait.get(flight.wait_us)

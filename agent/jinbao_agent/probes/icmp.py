@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from jinbao_agent.probes import Prober
 
 
-@functools.lru_cache(1 << 14)
 def _located(host: str) -> tuple[Version, Address]:
     """Raises NoIcmp unless it is a numeric address, an IPv6 one perhaps with its %interface."""
     try:
@@ -37,26 +36,33 @@ class IcmpEngines:
 
     def __init__(self, clock: Clock, stats: "Counter[str]") -> None:
         self._clock, self._stats = clock, stats
-        self._echoes: dict[int, Echoes] = {}
+        self._echoes: dict[Version, Echoes] = {}
+        self._known: dict[str, tuple[Echoes, Address]] = {}
 
     def close(self) -> None:
         for echoes in self._echoes.values():
             echoes.close()
         self._echoes.clear()
+        self._known.clear()
 
-    def ask(self, host: str, wait_s: float, done: Callable[[Result], None], ttl: int = 0) -> None:
+    def ask(self, host: str, wait_us: int, done: Callable[[Result], None], ttl: int = 0) -> None:
         """Raises NoIcmp where no socket can be had or the host is no address. `ttl` as for Echoes.ask."""
+        known = self._known.get(host)
+        if known is None:
+            known = self._known[host] = self._find(host)
+        known[0].ask(known[1], wait_us, done, ttl)
+
+    def _find(self, host: str) -> tuple[Echoes, Address]:
         version, address = _located(host)
-        echoes = self._echoes.get(version.family)
-        if echoes is None:
-            echoes = self._echoes[version.family] = Echoes(open_icmp(version), self._clock, self._stats)
-        echoes.ask(address, round(wait_s * 1_000_000), done, ttl)
+        if version not in self._echoes:
+            self._echoes[version] = Echoes(open_icmp(version), self._clock, self._stats)
+        return self._echoes[version], address
 
 
 def start(prober: "Prober", host: str, wait_s: float, done: Callable[[Result], None], ttl: int = 0) -> None:
     """One echo; `done` is called once, perhaps at once. See `probe`."""
     try:
-        prober.icmp.ask(host, wait_s, done, ttl)
+        prober.icmp.ask(host, round(wait_s * 1_000_000), done, ttl)
     except NoIcmp as problem:
         done(prober.fault(problem.reason))
 
@@ -71,16 +77,19 @@ async def probe(prober: "Prober", target: Target, wait_s: float) -> Result:
 
 async def probe_all(prober: "Prober", targets: Sequence[Target], wait_s: float) -> list[Result]:
     """As `probe`, for many targets without a task each."""
-    results: dict[int, Result] = {}
+    missing = prober.fault("stopped")
+    results, awaited = [missing] * len(targets), len(targets)
     complete = asyncio.Event()
 
     def done(index: int, result: Result) -> None:
+        nonlocal awaited
         results[index] = result
-        if len(results) == len(targets):
+        awaited -= 1
+        if not awaited:
             complete.set()
 
     for index, target in enumerate(targets):
         start(prober, target.host, wait_s, functools.partial(done, index))
     if targets:
         await complete.wait()
-    return [results[index] for index in range(len(targets))]
+    return results

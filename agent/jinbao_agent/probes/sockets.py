@@ -9,6 +9,7 @@ import errno
 import os
 import socket
 import struct
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -33,7 +34,7 @@ _IP_RECVERR, _IPV6_RECVERR = 11, 25
 _TTL_OF_ONE = MappingProxyType(
     {socket.AF_INET: (socket.IPPROTO_IP, socket.IP_TTL), socket.AF_INET6: (socket.IPPROTO_IPV6, socket.IPV6_HOPLIMIT)}
 )
-_MEMINFO = struct.Struct("9I")  # the last is SK_MEMINFO_DROPS
+_MEMINFO = struct.Struct("9I")  # SK_MEMINFO_RMEM_ALLOC, _RCVBUF, …, _DROPS (linux/sock_diag.h)
 _PING_GROUP_RANGE = Path("/proc/sys/net/ipv4/ping_group_range")
 _EXTENDED_ERR = struct.Struct("=IBBBxII")  # struct sock_extended_err, ip(7)
 _NO_RIGHT = "no_right_for_icmp"
@@ -78,6 +79,7 @@ class IcmpSocket:
     def __init__(self, version: Version, raw: bool) -> None:
         """Raises NoIcmp."""
         self.version, self.raw = version, raw
+        self.has_ip_header = raw and version is V4
         self._owner = _icmplib_socket(version, raw)
         self.sock: socket.socket = self._owner.sock
         self.ident = int.from_bytes(os.urandom(2), "big")
@@ -90,18 +92,10 @@ class IcmpSocket:
     def close(self) -> None:
         self._owner.close()
 
-    @property
-    def has_ip_header(self) -> bool:
-        return self.raw and self.version is V4
-
     def send_only(self, data: bytes, ttl: int, address: "tuple[str, int] | tuple[str, int, int, int]") -> None:
         """Sends what no router beyond the `ttl`-th will forward. Raises OSError."""
         level, kind = _TTL_OF_ONE[self.sock.family]
         self.sock.sendmsg([data], [(level, kind, struct.pack("i", ttl))], 0, address)
-
-    def drops(self) -> int:
-        """Packets the kernel had to drop because our receive queue was full, since the socket was made."""
-        return queue_drops(self.sock)
 
     def _prepare(self) -> None:
         self.sock.setblocking(False)
@@ -167,6 +161,15 @@ def _pass_types(sock: socket.socket, version: Version) -> None:
         sock.setsockopt(socket.IPPROTO_ICMPV6, _ICMP6_FILTER, struct.pack("8I", *words))
 
 
+def keep_stamping() -> socket.socket:
+    """A socket that receives nothing. The kernel stamps packets only while somebody wants it, and begins a while after the
+    first has asked for it; until then a stamp is the time of reading. So somebody asks long before the first probe, and goes
+    on. Raises OSError."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
+    _stamp_received(sock)
+    return sock
+
+
 def prepare_queue(sock: socket.socket) -> None:
     """Have the kernel stamp what it receives for this socket, and keep a lot of it."""
     _stamp_received(sock)
@@ -176,9 +179,32 @@ def prepare_queue(sock: socket.socket) -> None:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
 
 
-def queue_drops(sock: socket.socket) -> int:
-    """Packets the kernel had to drop because the socket's receive queue was full, since it was made."""
-    return int(_MEMINFO.unpack(sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size))[8])
+class Overflow:
+    """Counts the packets that a socket's receive queue had no room for.
+
+    The kernel's own counter has others in it: packets whose checksum is wrong, which anybody can send. A queue that was not
+    even half full, neither now nor when it was looked at before, has not overflowed. So look before it is emptied.
+    """
+
+    def __init__(self, sock: socket.socket, stats: "Counter[str]") -> None:
+        """They are counted in `stats` too: queue_drops, and bad_checksum."""
+        self._sock, self._stats = sock, stats
+        self._was_full, self._dropped = self._read()
+        self.count = 0
+
+    def look(self) -> None:
+        full, dropped = self._read()
+        if dropped != self._dropped:
+            more, self._dropped = dropped - self._dropped, dropped
+            if full or self._was_full:
+                self.count += more
+            self._stats["queue_drops" if full or self._was_full else "bad_checksum"] += more
+        self._was_full = full
+
+    def _read(self) -> tuple[bool, int]:
+        """Whether the queue is at least half full, and what the kernel counts."""
+        held, room, *_, dropped = _MEMINFO.unpack(self._sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size))
+        return 2 * held >= room, dropped
 
 
 def _stamp_received(sock: socket.socket) -> None:

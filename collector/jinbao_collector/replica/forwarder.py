@@ -41,7 +41,7 @@ class Forwarder:
         self._progress, self._server, self._roster = progress, server, roster
         self._now_ms, self._monotonic = now_ms, monotonic
         config = server.config
-        progress.aim(identity(config.kind, config.url, config.org, config.bucket))
+        progress.aim(identity(config.kind, config.url, config.org, config.bucket, config.site))
         self._delivered: deque[tuple[float, int]] = deque([(monotonic(), progress.read().cursor)])
         self._looked: float | None = None
 
@@ -61,7 +61,7 @@ class Forwarder:
         refused: list[Refused] = []
         measured, events = taken_apart(rows, self._roster())
         expired = 0
-        for lines in _requests(lines_of(measured.items(), events), refused):
+        for lines in _requests(lines_of(measured.items(), events, self._server.config.site or ""), refused):
             found, late = self._deliver(lines)
             refused += found
             expired += late
@@ -70,7 +70,7 @@ class Forwarder:
         self._delivered.append((self._monotonic(), last.position))
 
     def look(self) -> None:
-        """Now and then: if the server was started anew, what may not have been on its disk is sent again.
+        """Now and then: whether anybody answers; and if the server was started anew, what may not be on its disk is sent again.
 
         Raises ReplicaTrouble.
         """

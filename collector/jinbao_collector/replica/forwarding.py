@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 _ROWS = 100
 """Journal rows in one step: a row may hold some thousand samples, and all of a step are in memory at once."""
 _LOOK_S = 2.0
-_FIRST_S, _LONGEST_S = 1.0, 300.0
+_FIRST_S, _LONGEST_S = 1.0, 60.0
 _BY_HAND_S = 60.0
 """Between attempts where somebody has to do something first."""
 
@@ -50,10 +50,13 @@ def opened(place: Place, replica: ReplicaConfig, now_ms: Callable[[], int]) -> I
         contextlib.closing(Server(replica, place.file.parent)) as server,
     ):
         forwarder, feed = Forwarder(progress, server, LiveRoster(ledger), now_ms, time.monotonic), Feed(home.journal)
-        reached = progress.read()
-        if reached.hash and feed.hash_at(reached.cursor) != reached.hash:
+        reached, (begun, hashed) = progress.read(), feed.beginning()
+        if reached.hash and reached.cursor > begun and feed.hash_at(reached.cursor) != reached.hash:
             log.warning("%s was copied from another journal than this one; everything is sent again", file)
             progress.back(0)
+        if (cursor := progress.read().cursor) < begun:
+            # What was removed from the journal is not waited for.
+            progress.move(cursor, begun, hashed, (), 0, now_ms())
         yield forwarder, progress, feed
 
 

@@ -35,8 +35,9 @@ Row = Mapping[str, str]
 class Influx:
     """Asking of one bucket."""
 
-    def __init__(self, address: str, org: str, bucket: str, token: str, ca_file: str | None = None) -> None:
+    def __init__(self, address: str, org: str, bucket: str, token: str, ca_file: str | None = None, site: str = "") -> None:
         self.address, self._bucket = address, bucket
+        self._site = f"r.site == {_literal(tag(site))}" if site else "not exists r.site"
         self._client = InfluxDBClient(address, token=token, org=org, timeout=_TIMEOUT_MS, retries=False, ssl_ca_cert=ca_file)
         self._asking = self._client.query_api()
 
@@ -87,7 +88,9 @@ class Influx:
         return [event_of(row, int(row["_value"])) for row in self._rows(flux)]
 
     def _from(self, since: str, until: str) -> str:
-        return f"from(bucket: {_literal(self._bucket)}) |> range(start: {since}, stop: {until})"
+        return (
+            f"from(bucket: {_literal(self._bucket)}) |> range(start: {since}, stop: {until}) |> filter(fn: (r) => {self._site})"
+        )
 
     def _points(self, key: SeriesKey, since: str, until: str) -> str:
         link, vantage, target = (_literal(tag(name)) for name in key)

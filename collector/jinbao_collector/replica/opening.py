@@ -1,4 +1,5 @@
 """A server as an address names it: `http://HOST:8428` is a VictoriaMetrics, `http://HOST:8086?org=O&bucket=B` an InfluxDB 2.x.
+`site=NAME` asks for the points of one collector of several that share it.
 
 The token never stands in an address, which command lines show to everybody: it is in the environment, or in a file named there.
 """
@@ -40,21 +41,22 @@ def open_replica(place: Place, replica: ReplicaConfig) -> ServerReader:
 def _config(address: str, environment: Mapping[str, str]) -> ReplicaConfig:
     parts = urlsplit(address)
     asked = dict(parse_qsl(parts.query, keep_blank_values=True))
-    if not parts.hostname or parts.username or set(asked) - {"org", "bucket"} or parts.fragment:
+    if not parts.hostname or parts.username or set(asked) - {"org", "bucket", "site"} or parts.fragment:
         raise BadAddress(f"{address}: expected {_LIKE}; the token stands in ${TOKEN} or in a file that ${TOKEN_FILE} names")
     url = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
     token_file, token_env = environment.get(TOKEN_FILE), TOKEN if TOKEN in environment else None
+    site = asked.pop("site", None)
     if not asked:
-        return ReplicaConfig(name="-", kind="victoriametrics", url=url, token_file=token_file, token_env=token_env)
+        return ReplicaConfig(name="-", kind="victoriametrics", url=url, site=site, token_file=token_file, token_env=token_env)
     if not (asked.get("org") and asked.get("bucket")):
         raise BadAddress(f"{address}: org and bucket go together; expected {_LIKE}")
     if not (token_file or token_env):
         raise BadAddress(f"{address}: InfluxDB wants a token; put it into ${TOKEN}, or its file's name into ${TOKEN_FILE}")
-    return ReplicaConfig(name="-", kind="influxdb", url=url, **asked, token_file=token_file, token_env=token_env)
+    return ReplicaConfig(name="-", kind="influxdb", url=url, **asked, site=site, token_file=token_file, token_env=token_env)
 
 
 def _reader(config: ReplicaConfig, token: str | None, folder: Path = Path()) -> ServerReader:
     ca_file = None if config.ca_file is None else str(folder / config.ca_file)
     if config.kind == "victoriametrics":
-        return ServerReader(Victoria(config.url, token, ca_file))
-    return ServerReader(Influx(config.url, config.org or "", config.bucket or "", token or "", ca_file))
+        return ServerReader(Victoria(config.url, token, ca_file, config.site or ""))
+    return ServerReader(Influx(config.url, config.org or "", config.bucket or "", token or "", ca_file, config.site or ""))

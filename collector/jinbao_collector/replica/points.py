@@ -37,9 +37,9 @@ def tags_of(tags: Mapping[str, str]) -> Tags:
     return untag(tags["outcome"]), untag(tags.get("boot", "")), int(tags["interval"]), tags.get("clock", "")
 
 
-def sample_lines(key: SeriesKey, samples: Samples) -> Iterator[tuple[bytes, bool]]:
+def sample_lines(key: SeriesKey, samples: Samples, site: str = "") -> Iterator[tuple[bytes, bool]]:
     """Each sample's line, and whether a server can keep it exactly."""
-    heads, head = _heads(key, samples)
+    heads, head = _heads(key, samples, site)
     sent, seq, phase, mono, fit = _numbers(samples)
     columns = (column.tolist() for column in (head, sent, seq, phase, mono, samples.rtt, samples.mono, fit))
     for code, at, number, offset, clock, rtt, has_clock, keeps in zip(*columns, strict=True):
@@ -48,7 +48,7 @@ def sample_lines(key: SeriesKey, samples: Samples) -> Iterator[tuple[bytes, bool
         yield f"{heads[code]} seq={number}i,phase={offset}i{mono_field}{rtt_field} {at}".encode(), keeps
 
 
-def _heads(key: SeriesKey, samples: Samples) -> tuple[list[str], Ints]:
+def _heads(key: SeriesKey, samples: Samples, site: str) -> tuple[list[str], Ints]:
     """The measurements with tags there are, and which one each sample has.
 
     `clock` keeps apart what was stamped before and after the clock was set, for both may have the same time: the two clocks'
@@ -58,7 +58,7 @@ def _heads(key: SeriesKey, samples: Samples) -> tuple[list[str], Ints]:
     clock = np.where(samples.mono == NONE, NONE, (samples.sent - samples.mono) // half_us)
     codes = np.stack([samples.outcome, samples.boot, samples.interval, samples.mono == NONE, clock])
     found, which = np.unique(codes, axis=1, return_inverse=True)
-    shared = dict(zip(("link", "vantage", "target"), key, strict=True))
+    shared = {**dict(zip(("link", "vantage", "target"), key, strict=True)), "site": site}
     heads = []
     for outcome, boot, interval, unclocked, setting in found.T.tolist():
         tags = {"outcome": samples.outcomes[outcome], "boot": samples.boots[boot], "interval": str(interval)}
@@ -66,9 +66,9 @@ def _heads(key: SeriesKey, samples: Samples) -> tuple[list[str], Ints]:
     return heads, which.reshape(-1)
 
 
-def event_line(event: Event) -> tuple[bytes, bool]:
+def event_line(event: Event, site: str = "") -> tuple[bytes, bool]:
     names = ("link", "vantage", "event", "boot", "detail")
-    head = _head(EVENT, {name: getattr(event, name) for name in names})
+    head = _head(EVENT, {**{name: getattr(event, name) for name in names}, "site": site})
     return f"{head} at={event.at_us}i {event.at_us}".encode(), _EARLIEST_US <= event.at_us < EXACT
 
 
@@ -111,12 +111,15 @@ def _numbers(samples: Samples) -> tuple[Ints, Ints, Ints, Ints, Bools]:
     return samples.sent, samples.seq, phase, mono, fit
 
 
-def lines_of(measured: Iterable[tuple[SeriesKey, Iterable[Samples]]], events: Iterable[Event]) -> Iterator[tuple[bytes, bool]]:
+def lines_of(
+    measured: Iterable[tuple[SeriesKey, Iterable[Samples]]], events: Iterable[Event], site: str = ""
+) -> Iterator[tuple[bytes, bool]]:
+    """All of it; `site` tells one collector's points from another's where they share a server."""
     for key, parts in measured:
         for samples in parts:
-            yield from sample_lines(key, samples)
+            yield from sample_lines(key, samples, site)
     for event in sorted(events, key=lambda one: one.at_us):
-        yield event_line(event)
+        yield event_line(event, site)
 
 
 def samples_of_points(tags: Tags, fields: Mapping[str, tuple[Ints, Ints]]) -> Samples:

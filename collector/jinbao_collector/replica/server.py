@@ -66,17 +66,22 @@ class Server:
     def started(self) -> str:
         """When the process that answers was started, where that matters; "" where what is acknowledged is on disk."""
         if self.config.kind == "influxdb":
+            self._get("/ping", (200, 204))
             return ""
+        found = _START.search(self._get("/metrics", (200,)))
+        if found is None:
+            message = f"{self.config.url}/metrics: does not say when it was started; is it a VictoriaMetrics?"
+            raise ReplicaTrouble(UNREACHABLE, message)
+        return found[1]
+
+    def _get(self, path: str, good: tuple[int, ...]) -> str:
         try:
-            answer = self._http.request("GET", f"{self.config.url}/metrics")
+            answer = self._http.request("GET", self.config.url + path)
         except (urllib3.exceptions.HTTPError, OSError) as problem:
             raise self._unreachable(problem) from None
-        found = _START.search(answer.data.decode(errors="replace"))
-        if answer.status != 200 or found is None:
-            raise ReplicaTrouble(
-                UNREACHABLE, f"{self.config.url}/metrics: {answer.status}, expected VictoriaMetrics to say when it was started"
-            )
-        return found[1]
+        if answer.status not in good:
+            raise ReplicaTrouble(UNREACHABLE, f"{self.config.url}{path}: {answer.status}: does not answer as such a server")
+        return answer.data.decode(errors="replace")
 
     def _unreachable(self, problem: Exception) -> ReplicaTrouble:
         return ReplicaTrouble(UNREACHABLE, f"{self.config.url}: cannot be reached: {_short(str(problem))}")

@@ -30,8 +30,8 @@ _DAYS_AT_ONCE = 31 * 86_400_000
 class Victoria:
     """Asking of a VictoriaMetrics. Its size, and how long it keeps data, are its operator's: docs/influxdb.md."""
 
-    def __init__(self, address: str, token: str | None = None, ca_file: str | None = None) -> None:
-        self.address = address
+    def __init__(self, address: str, token: str | None = None, ca_file: str | None = None, site: str = "") -> None:
+        self.address, self._site = address, json.dumps(tag(site), ensure_ascii=False)
         headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._http = urllib3.PoolManager(headers=headers, timeout=_TIMEOUT_S, retries=False, ca_certs=ca_file)
 
@@ -39,7 +39,9 @@ class Victoria:
         self._http.clear()
 
     def names(self) -> set[SeriesKey]:
-        found = self._json("/api/v1/series", {"match[]": f"{SAMPLE}_seq", "start": "1", "end": str(_LATEST_S)})["data"]
+        found = self._json(
+            "/api/v1/series", {"match[]": f"{SAMPLE}_seq{{site={self._site}}}", "start": "1", "end": str(_LATEST_S)}
+        )["data"]
         return {(untag(one["link"]), one["vantage"], untag(one["target"])) for one in found}
 
     def hours(self, key: SeriesKey) -> Hours:
@@ -49,7 +51,7 @@ class Victoria:
         found = []
         for begin in range(since_ms, until_ms, _DAYS_AT_ONCE):
             points: dict[Tags, dict[str, Any]] = {}
-            for metric, stamps, values in self._exported(_selector(key), begin, min(begin + _DAYS_AT_ONCE, until_ms)):
+            for metric, stamps, values in self._exported(self._selector(key), begin, min(begin + _DAYS_AT_ONCE, until_ms)):
                 field = metric["__name__"].removeprefix(f"{SAMPLE}_")
                 points.setdefault(tags_of(metric), {})[field] = ints(stamps), ints(map(int, values))
             found += [samples_of_points(tags, fields) for tags, fields in points.items() if "seq" in fields]
@@ -58,17 +60,17 @@ class Victoria:
     def events(self, since_ms: int, until_ms: int) -> list[Event]:
         return [
             event_of(metric, int(value))
-            for metric, _, values in self._exported(f"{EVENT}_at", since_ms, until_ms)
+            for metric, _, values in self._exported(f"{EVENT}_at{{site={self._site}}}", since_ms, until_ms)
             for value in values
         ]
 
     def _figures(self, key: SeriesKey) -> Iterator[tuple[Tags, int, str, int]]:
         # The first hour of 1970, where clocks begin that nobody has set, cannot be added up; so it counts as doubtful.
-        for metric, _, _ in self._exported(_selector(key, "seq"), 0, HOUR_MS):
+        for metric, _, _ in self._exported(self._selector(key, "seq"), 0, HOUR_MS):
             yield tags_of(metric), 0, "seq count", NONE
         for since, until in self._extents(key):
             for figure, fields in FIGURES.items():
-                query = f"{figure}_over_time({_selector(key, *fields)}[1h]) keep_metric_names"
+                query = f"{figure}_over_time({self._selector(key, *fields)}[1h]) keep_metric_names"
                 asked = {"query": query, "step": "1h", "nocache": "1"}
                 asked |= {"start": _seconds((since + 1) * HOUR_MS - 1), "end": _seconds((until + 1) * HOUR_MS - 1)}
                 for one in self._json("/api/v1/query_range", asked)["data"]["result"]:
@@ -80,7 +82,7 @@ class Victoria:
         """The hours from first to last that have any points, so many at once."""
         found = {}
         for edge, least in (("tfirst", min), ("tlast", max)):
-            query = f"{edge}_over_time({_selector(key, 'seq')}[{_LATEST_S - _EARLIEST_S}s])"
+            query = f"{edge}_over_time({self._selector(key, 'seq')}[{_LATEST_S - _EARLIEST_S}s])"
             asked = {"query": query, "time": str(_LATEST_S), "nocache": "1"}
             times = [float(one["value"][1]) for one in self._json("/api/v1/query", asked)["data"]["result"]]
             if not times:
@@ -98,6 +100,11 @@ class Victoria:
             found = json.loads(line)
             yield found["metric"], found["timestamps"], found["values"]
 
+    def _selector(self, key: SeriesKey, *fields: str) -> str:
+        named = "|".join(f"{SAMPLE}_{field}" for field in fields or FIELDS)
+        link, vantage, target = (json.dumps(tag(name), ensure_ascii=False) for name in key)
+        return f'{{__name__=~"{named}",link={link},vantage={vantage},target={target},site={self._site}}}'
+
     def _json(self, path: str, asked: Mapping[str, str]) -> Any:
         return json.loads(self._get(path, asked))
 
@@ -110,12 +117,6 @@ class Victoria:
             said = answer.data.decode(errors="replace")[:300]
             raise ReplicaTrouble(UNREACHABLE, f"{self.address}{path}: {answer.status}: {said}; is it a VictoriaMetrics?")
         return answer.data
-
-
-def _selector(key: SeriesKey, *fields: str) -> str:
-    named = "|".join(f"{SAMPLE}_{field}" for field in fields or FIELDS)
-    link, vantage, target = (json.dumps(tag(name), ensure_ascii=False) for name in key)
-    return f'{{__name__=~"{named}",link={link},vantage={vantage},target={target}}}'
 
 
 def _seconds(at_ms: int) -> str:

@@ -16,7 +16,7 @@ from jinbao_reports.evidence.report import Json, essence, find_outage, report_of
 from jinbao_reports.evidence.selection import Day, Window, rows_of, wanted
 from jinbao_reports.evidence.source import EvidenceError, Source, as_json, opened
 from jinbao_reports.evidence.verify import chains
-from jinbao_reports.evidence.verify.rows import ROWS_MAGIC, row_bytes
+from jinbao_reports.evidence.verify.rows import packed
 from jinbao_reports.judge import contract_in_force
 from jinbao_reports.legal_days import SHIPPED
 from jinbao_reports.load import Asked, gather
@@ -165,16 +165,10 @@ def _write(source: Source, order: Order, drawn: _Drawn, file: Path, told: Told) 
         packer.add("report.json", as_json(report))
         for number, day in enumerate(drawn.days):
             told("pack", number, len(drawn.days))
-            packer.add(f"rows/{day.name}.rows", _row_pieces(source, day, drawn.window))
+            packer.add(f"rows/{day.name}.rows", packed(rows_of(source.volumes, day, drawn.window)))
             count += day.last - day.first + 1
         packer.close()
     return Made(file, report, as_json(report), len(drawn.days), count)
-
-
-def _row_pieces(source: Source, day: Day, window: Window) -> Iterator[bytes]:
-    yield ROWS_MAGIC
-    for row in rows_of(source.volumes, day, window):
-        yield row_bytes(row)
 
 
 def _frame(source: Source, order: Order, drawn: _Drawn) -> Iterator[tuple[str, bytes]]:
@@ -182,8 +176,9 @@ def _frame(source: Source, order: Order, drawn: _Drawn) -> Iterator[tuple[str, b
     manifests, declared = _through(source, drawn.days), _declared(order.asked)
     last = manifests[-1]
     yield "package.json", as_json(_facts(source, order, declared))
-    yield "README.txt", readme.text(source.key.fingerprint, last.name, last.signed.hash, _VERSION).encode()
-    for name, path in {**_verifier(), **declared}.items():
+    demonstration = "demonstration" in drawn.statement
+    yield from accompanying(source.key.fingerprint, last.name, last.signed.hash, demonstration=demonstration).items()
+    for name, path in declared.items():
         yield name, path.read_bytes()
     yield "keys/centre.txt", key_text(source.key.raw).encode()
     yield "ledger.jsonl", "".join(chains.ledger_line(chains.LedgerRow(*row)) for row in source.ledger).encode()
@@ -217,6 +212,14 @@ def _declared(asked: Asked) -> Mapping[str, Path]:
     contracts = {f"config/contract{number or ''}.toml": file for number, file in enumerate(asked.contracts)}
     indicators = {"config/indicators.toml": asked.indicators} if asked.indicators else {}
     return {"config/links.toml": asked.links, **contracts, "config/calendar.toml": asked.calendar or SHIPPED, **indicators}
+
+
+def accompanying(key: str, day: str, hashed: str, *, demonstration: bool) -> dict[str, bytes]:
+    """What every package of this version has: the page that explains it, and the program that checks it."""
+    return {
+        "README.txt": readme.text(key, day, hashed, _VERSION, demonstration=demonstration).encode(),
+        **{name: path.read_bytes() for name, path in _verifier().items()},
+    }
 
 
 def _verifier() -> dict[str, Path]:

@@ -55,5 +55,9 @@ What it does not prove
 """
 
 
-def text(key: str, day: str, hashed: str, version: str) -> str:
-    return _TEXT.format(key=key, day=day, hash=hashed, version=version)
+_DEMONSTRATION = "【演示数据：均非实测】 DEMONSTRATION DATA: nothing here was measured\n\n"
+
+
+def text(key: str, day: str, hashed: str, version: str, *, demonstration: bool) -> str:
+    page = _TEXT.format(key=key, day=day, hash=hashed, version=version)
+    return _DEMONSTRATION + page if demonstration else page

@@ -15,7 +15,8 @@ _FAR = 2**62 // 1000
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Rows that arrived in, or tell of, [since, until) milliseconds; of these agents, or of all. The centre's own always."""
+    """Rows that arrived in, or tell of, [since, until) milliseconds; of these agents, or of all. Of the centre's own
+    those that it wrote then."""
 
     since: int = -_FAR
     until: int = _FAR
@@ -23,7 +24,7 @@ class Window:
 
     def wants(self, arrived: int, oldest: int, newest: int, agent: str) -> bool:
         if not agent:
-            return True
+            return self.since <= arrived < self.until
         if self.agents is not None and agent not in self.agents:
             return False
         return self.since <= arrived < self.until or (oldest < self.until and newest >= self.since)
@@ -57,9 +58,7 @@ class Day:
 def wanted(volumes: Sequence[Volume], days: Iterable[Day], window: Window) -> dict[Day, int]:
     """The days of which a batch is wanted, and how many; the others need no rows in the package."""
     facts = "arrived_ms, oldest_ms, newest_ms, agent"
-    counts = {
-        day: sum(bool(row[-1]) and window.wants(*row) for row in _within(volumes, lambda volume: facts, day)) for day in days
-    }
+    counts = {day: sum(window.wants(*row) for row in _within(volumes, lambda volume: facts, day)) for day in days}
     return {day: count for day, count in counts.items() if count}
 
 

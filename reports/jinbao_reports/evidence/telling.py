@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Iterator
 from typing import Any
 
-from jinbao_reports.evidence.verification import OTHER_VERSION, PARTLY, UNANCHORED, VERIFIED, Verified
+from jinbao_reports.evidence.verification import BODIES_MISSING, OTHER_VERSION, PARTLY, UNANCHORED, VERIFIED, Verified
 from jinbao_reports.words import Text
 
 MADE = Text(
@@ -45,6 +45,11 @@ _COUNTED = Text(
     "{days}天，日志{rows}行（其中完整批次{whole}个），核对签名{signatures}个，证据包{mb} MB",
     "{days} days, {rows} journal rows ({whole} whole batches), {signatures} signatures, {mb} MB",
 )
+_PARTIAL = Text(
+    "只证明一次中断：{rows}行中有{hidden}行只有哈希；披露哪些由打包者选择，全貌请看整期证据包",
+    "proves one outage only: of {rows} rows {hidden} are hashes; whoever packed it chose which; see the period's package",
+)
+_DEMONSTRATION = Text("演示数据：均非实测", "demonstration data: nothing of it was measured")
 _STAMPED = Text("{day}的清单由时间戳机构于{at}见证", "the manifest of {day} was time-stamped at {at}")
 _OUTCOMES = {
     VERIFIED: Text("属实：与外部锚点一致，至{until}", "VERIFIED: agrees with what you know from outside, through {until}"),
@@ -55,6 +60,10 @@ _OUTCOMES = {
     UNANCHORED: Text(
         "自洽，无外部锚点。请用 --sheet、--keys 或 --tsa-ca 给出来自包外的依据",
         "consistent, unanchored. Give something from outside the package by --sheet, --keys or --tsa-ca",
+    ),
+    BODIES_MISSING: Text(
+        "报告期内有{bare}个批次没有内容：无法分辨是探针磁盘满时舍弃，还是事后取走；其余相符",
+        "{bare} batches of the period have no body, dropped by a full spool or taken out later; all else agrees",
     ),
     OTHER_VERSION: Text(
         "自洽，但由版本{version}制作，数字未重算：pip install 'jinbao-uptime[reports]=={version}' 后再核对",
@@ -81,6 +90,10 @@ def facts(done: Verified, *, figures: bool) -> dict[str, Any]:
         "days": done.days,
         "rows": done.found.rows,
         "whole": done.found.whole,
+        "hidden": done.found.hidden,
+        "bare": done.bare,
+        "partial": done.partial,
+        "demonstration": done.demonstration,
         "signatures": done.found.signatures,
         "report": done.report,
         "bytes": done.size,
@@ -95,9 +108,13 @@ def lines(done: Verified, lang: str, *, figures: bool) -> Iterator[str]:
     )
     if done.outcome != OTHER_VERSION:
         yield (_FIGURES if figures else _NO_FIGURES).to(lang)
+    if done.demonstration:
+        yield _DEMONSTRATION.to(lang)
+    if done.partial:
+        yield _PARTIAL.to(lang, hidden=found.hidden, rows=found.rows)
     for day, at in done.stamped.items():
         yield _STAMPED.to(lang, day=day, at=_time(at))
-    yield _OUTCOMES[done.outcome].to(lang, through=done.through, until=done.until, version=done.version)
+    yield _OUTCOMES[done.outcome].to(lang, through=done.through, until=done.until, version=done.version, bare=done.bare)
 
 
 def sheet_lines(found: dict[str, Any], lang: str) -> Iterator[str]:

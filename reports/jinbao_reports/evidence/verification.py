@@ -10,15 +10,16 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from jinbao_agent.wire import Signed, WireError
+from jinbao_agent.wire import Signed, WireError, sha256
 from jinbao_collector import CollectorError, stamps
-from jinbao_collector.ledger import LedgerText
+from jinbao_collector.ledger import DEMONSTRATION, LedgerText
 from jinbao_config.shape import ConfigError
+from jinbao_reports.evidence.package import accompanying
 from jinbao_reports.evidence.rebuild import Rebuilt
 from jinbao_reports.evidence.report import Json, report_of
 from jinbao_reports.evidence.source import as_json
 from jinbao_reports.evidence.verify.chains import Manifest, Verifies
-from jinbao_reports.evidence.verify.checks import Chains, check_anchors, check_day, read_chains
+from jinbao_reports.evidence.verify.checks import Chains, check_anchors, check_day, check_disclosed, read_chains
 from jinbao_reports.evidence.verify.container import Package
 from jinbao_reports.evidence.verify.days import Found
 from jinbao_reports.evidence.verify.said import Broken
@@ -27,7 +28,8 @@ from jinbao_reports.legal_days import shipped
 from jinbao_reports.load import Asked, gather
 from jinbao_reports.source import BadInput
 
-VERIFIED, PARTLY, UNANCHORED, OTHER_VERSION = "verified", "anchored_in_part", "unanchored", "other_version"
+VERIFIED, PARTLY, UNANCHORED = "verified", "anchored_in_part", "unanchored"
+OTHER_VERSION, BODIES_MISSING = "other_version", "bodies_missing"
 Told = Callable[[str, int, int], None]
 _WORTH_A_PROCESS = 8
 """Days; fewer are checked sooner than another Python has started."""
@@ -44,7 +46,8 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """`through`: the day up to which something from outside speaks for it; `until`: its last manifest's."""
+    """`through`: the day up to which something from outside speaks for it; `until`: its last manifest's. `bare`: batches of the
+    period without body. `partial`: only what was chosen to prove one outage."""
 
     outcome: str
     through: str | None
@@ -54,6 +57,9 @@ class Verified:
     found: Found
     report: str
     size: int
+    bare: int
+    partial: bool
+    demonstration: bool
     stamped: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -73,19 +79,26 @@ def verify_package(
     through = check_anchors(chains, list(known.sheets), list(known.keys))
     stamped = _check_tokens(package, chains, known)
     through = max(filter(None, (through, *stamped)), default=None)
-    _check_declared(package, chains.manifests[-1])
-    found = _total(_days(package, chains, every, workers, told))
+    days = dict(zip(chains.days, _days(package, chains, every, workers, told), strict=True))
+    bare, found = check_disclosed(package, chains, days), _total(list(days.values()))
     version = str(package.facts.get("made_by", {}).get("version"))
-    outcome = UNANCHORED if through is None else VERIFIED if through == chains.manifests[-1].day else PARTLY
-    if version != metadata.version("jinbao-uptime"):
-        outcome = OTHER_VERSION
-    elif recompute:
-        try:
+    ours = version == metadata.version("jinbao-uptime")
+    try:
+        _check_declared(package, chains.manifests[-1])
+        if ours:
+            _check_accompanying(package, chains)
+        if ours and recompute:
             _check_figures(package, chains, found.flagged, told)
-        except (ConfigError, BadInput, CollectorError, WireError, KeyError, TypeError) as problem:
-            raise Broken("format", name="package.json", problem=repr(problem)) from problem
+    except (ConfigError, BadInput, CollectorError, WireError, KeyError, TypeError, ValueError) as problem:
+        # The package's own words, which whoever made it could choose.
+        raise Broken("format", name="package.json", problem=repr(problem)) from problem
     until, report = chains.manifests[-1].day, package.sha256("report.json")
-    return Verified(outcome, through, until, version, len(chains.days), found, report, package.size, stamped)
+    outcome = UNANCHORED if through is None else VERIFIED if through == until else PARTLY
+    outcome = OTHER_VERSION if not ours else BODIES_MISSING if bare else outcome
+    partial, demonstration = package.facts["asked"].get("outage") is not None, _is_demonstration(chains)
+    return Verified(
+        outcome, through, until, version, len(days), found, report, package.size, bare, partial, demonstration, stamped
+    )
 
 
 def _check_tokens(package: Package, chains: Chains, known: Known) -> dict[str, int]:
@@ -115,6 +128,21 @@ def _check_declared(package: Package, attested: Manifest) -> None:
         raise Broken("calendar", sha256=package.sha256("config/calendar.toml"))
 
 
+def _is_demonstration(chains: Chains) -> bool:
+    return any(row.kind == DEMONSTRATION for row in chains.ledger)
+
+
+def _check_accompanying(package: Package, chains: Chains) -> None:
+    """Nobody attests the page and the program in a package, so they are compared with our own."""
+    last = chains.manifests[-1]
+    own = accompanying(chains.fingerprint, last.day, last.hash, demonstration=_is_demonstration(chains))
+    for name in sorted({*own, *package.names("verify")}):
+        if name not in own or package.sha256(name) != sha256(own[name]):
+            raise Broken("unlike", name=name)
+    if as_json(package.facts) != package.read("package.json"):
+        raise Broken("unlike", name="package.json")
+
+
 @dataclass(frozen=True)
 class _DayTask:
     """One day's check, in whatever process it is done."""
@@ -141,13 +169,11 @@ def _days(package: Package, chains: Chains, every: bool, workers: int, told: Tol
             yield found
 
 
-def _total(days: Iterator[Found]) -> Found:
-    found = list(days)
+def _total(found: Sequence[Found]) -> Found:
     flagged = tuple(sorted({key for one in found for key in one.flagged}))
-    rows, whole, bare, signatures = (
-        sum(getattr(one, name) for one in found) for name in ("rows", "whole", "bare", "signatures")
-    )
-    return Found(rows, whole, bare, signatures, flagged)
+    *counts, _ = zip(*found, strict=True) if found else [()] * len(Found._fields)
+    rows, whole, bare, hidden, signatures = map(sum, counts)
+    return Found(rows, whole, bare, hidden, signatures, flagged)
 
 
 def _check_figures(package: Package, chains: Chains, flagged: Sequence[str], told: Told) -> None:

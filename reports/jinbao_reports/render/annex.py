@@ -1,6 +1,6 @@
 """The annex to the self-evaluation (绩效自评附件): text for its chapters, score sheet, census, and the tables behind them."""
 
-from jinbao_reports.render import annex_tables, annex_text, figures, month_tables, month_text, month_words, sheet
+from jinbao_reports.render import annex_tables, annex_text, figures, month_tables, month_text, month_words, record_tables, sheet
 from jinbao_reports.render.annex_words import COMPLETION, FACTS, HEADINGS, LEAD, PLACEHOLDER, TITLE
 from jinbao_reports.render.blocks import Block, facts, note, warning
 from jinbao_reports.render.charts import Picture
@@ -77,7 +77,7 @@ def _chapters(
         ("charts", sheet.captioned(pictures, lang)),
         ("method", month_text.method(report, lang)),
         ("limits", month_text.limits(lang)),
-        ("inputs", [*month_tables.inputs(report, lang), *_source(report, digest, lang)]),
+        ("inputs", [*record_tables.inputs(report, lang), *_source(report, digest, lang)]),
         ("signatures", annex_tables.signed(office, lang)),
     )
     return tuple(Chapter(key, HEADINGS[key].to(lang), tuple(blocks)) for key, blocks in told)

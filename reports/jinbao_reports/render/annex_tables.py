@@ -140,9 +140,9 @@ def census(found: CensusResult | None, lang: str) -> list[Block]:
         answers=found.answers,
         ratio=figures.percent(found.ratio, lang, 2),
     )
-    answers = [Column(CENSUS[str(level)].to(lang), 18, "right") for level in range(5, 0, -1)]
+    answers = [Column(CENSUS[str(level)].to(lang), 20, "right") for level in range(5, 0, -1)]
     rows: list[list[Cell]] = [[item.text, *(str(count) for count in item.counts)] for item in found.questions]
-    return [note(lead, leads=True), table([Column(CENSUS["question"].to(lang), 66), *answers], rows, keep=True)]
+    return [note(lead, leads=True), table([Column(CENSUS["question"].to(lang), 56), *answers], rows, keep=True)]
 
 
 def signed(office: SelfEvaluation, lang: str) -> list[Block]:

@@ -16,7 +16,7 @@ MOST_CAUSES = 6
 def management(report: Report, office: SelfEvaluation, when: str, lang: str) -> list[Block]:
     """三（二）项目管理情况"""
     interval = report.profile["T"]
-    form = MANAGEMENT["unmeasured" if report.group.low is None else "imported" if interval is None else "measured"]
+    form = MANAGEMENT["unmeasured" if report.group.low is None else "imported" if report.imported else "measured"]
     shown = {"T": "" if interval is None else figures.plain(Fraction(interval)), "year": when, "links": report.group.links}
     told = [form.to(lang, county=tagged(office.county, office, lang, "county"), **shown), _coverage(report, lang)]
     group = report.group

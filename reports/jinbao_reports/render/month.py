@@ -9,7 +9,7 @@ from typing import Any
 from jinbao_reports import words
 from jinbao_reports.printing import write_whole
 from jinbao_reports.render import pdf, sheet
-from jinbao_reports.render.report import read_report
+from jinbao_reports.render.reading import read_report
 
 
 def statement_bytes(statement: Mapping[str, Any]) -> bytes:

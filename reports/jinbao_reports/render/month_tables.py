@@ -3,34 +3,32 @@
 from collections.abc import Iterable
 from fractions import Fraction
 
-from jinbao_config.links import ALL_LINKS
 from jinbao_reports import words
 from jinbao_reports.render import figures, month_words
 from jinbao_reports.render.blocks import Block, Cell, Column, cell, lines, note, table
 from jinbao_reports.render.month_text import CAUSES_IN_A_SENTENCE, class_word, link_names
-from jinbao_reports.render.report import CLASSED, Clause, Evidence, Exclusion, Link, Outage, Report, Slice
+from jinbao_reports.render.report import CLASSED, Evidence, Link, Outage, Report, Slice
 
-_INTEGRITY_SHOWN = 30
-_LONG_S = 1000 * 3600  # hours of four digits
+_LONG_S = 100 * 3600  # figures of nine characters in eight columns
 
 
-def _column(key: str, mm: float, lang: str, align: str = "left", nowrap: bool = False) -> Column:
+def column(key: str, mm: float, lang: str, align: str = "left", nowrap: bool = False) -> Column:
     return Column(month_words.COLUMNS[key].to(lang), mm, align, nowrap)
 
 
-def _figure(key: str, mm: float, lang: str) -> Column:
-    return _column(key, mm, lang, "right", nowrap=True)
+def figure_column(key: str, mm: float, lang: str) -> Column:
+    return column(key, mm, lang, "right", nowrap=True)
 
 
 def summary(report: Report, lang: str) -> list[Block]:
     """One row a link with its bounds and its verdict, the mean last."""
     columns = [
-        _column("link", 27, lang),
-        _figure("range", 25, lang),
-        _figure("coverage", 19, lang),
-        _figure("counted", 18, lang),
-        _figure("not_counted", 33, lang),
-        _column("verdict", 34, lang, nowrap=True),
+        column("link", 27, lang),
+        figure_column("range", 25, lang),
+        figure_column("coverage", 19, lang),
+        figure_column("counted", 18, lang),
+        figure_column("not_counted", 33, lang),
+        column("verdict", 34, lang, nowrap=True),
     ]
     rows: list[list[Cell]] = [_summary_row(link, lang) for link in report.links]
     rows.append(_mean_row(report, lang))
@@ -40,9 +38,9 @@ def summary(report: Report, lang: str) -> list[Block]:
 def verdicts(report: Report, lang: str) -> Block:
     """The shortest summary: bounds and verdict, for a page that is signed."""
     columns = [
-        _column("link", 50, lang),
-        _figure("range", 60, lang),
-        _column("verdict", 46, lang, nowrap=True),
+        column("link", 50, lang),
+        figure_column("range", 60, lang),
+        column("verdict", 46, lang, nowrap=True),
     ]
     rows: list[list[Cell]] = []
     for link in report.links:
@@ -98,11 +96,11 @@ def causes(report: Report, lang: str, *, always: bool = False) -> list[Block]:
     if not report.group.causes or (len(report.group.causes) <= CAUSES_IN_A_SENTENCE and not always):
         return []
     columns = [
-        _column("cause", 60, lang),
-        _column("party", 30, lang),
-        _column("class", 30, lang),
-        _figure("outages", 16, lang),
-        _figure("duration", 20, lang),
+        column("cause", 60, lang),
+        column("party", 30, lang),
+        column("class", 30, lang),
+        figure_column("outages", 16, lang),
+        figure_column("duration", 20, lang),
     ]
     rows: list[list[Cell]] = [
         [
@@ -123,13 +121,13 @@ def outages(report: Report, scope: str, lang: str, most: int | None = None) -> B
     None when there is none.
     """
     columns = [
-        _column("number", 8, lang, "right", nowrap=True),
-        _column("link", 21, lang),
-        _column("span", 29, lang, "left", nowrap=True),
-        _figure("duration", 15, lang),
-        _column("cause", 19, lang),
-        _column("party_class", 20, lang),
-        _column("evidence", 44, lang),
+        column("number", 8, lang, "right", nowrap=True),
+        column("link", 21, lang),
+        column("span", 29, lang, "left", nowrap=True),
+        figure_column("duration", 16.5, lang),
+        column("cause", 19, lang),
+        column("party_class", 20, lang),
+        column("evidence", 42.5, lang),
     ]
     found = [(link, outage) for link in report.links for outage in link.outages if outage.scope == scope]
     if most is not None:
@@ -208,10 +206,10 @@ def _row(row: str, lang: str) -> str:
 def events(report: Report, lang: str) -> Block | None:
     """Faults that hit more than one link."""
     columns = [
-        _column("span", 32, lang, "left", nowrap=True),
-        _column("cause", 36, lang),
-        _column("party", 22, lang),
-        _column("links", 66, lang),
+        column("span", 32, lang, "left", nowrap=True),
+        column("cause", 36, lang),
+        column("party", 22, lang),
+        column("links", 66, lang),
     ]
     rows: list[list[Cell]] = []
     for event in report.events:
@@ -234,21 +232,21 @@ def time_parts(report: Report, lang: str) -> Block:
     """The identity an auditor checks first: service time is the sum of its parts."""
     parts = ("service", "up", "counted", "excluded", "not_carrier", "disputed", "unclaimed", "unknown")
     heads = ("service", "up", "down", "removed", "others", "disputed", "unclaimed", "unknown")
-    columns = [_column("link", 25.6, lang), *(_figure(head, 16.3, lang) for head in heads)]
+    columns = [column("link", 25.6, lang), *(figure_column(head, 16.3, lang) for head in heads)]
     rows = [[link.name, *(figures.duration(link.seconds[part]) for part in parts)] for link in report.links]
     return table(columns, rows, keep=True, small=report.period.seconds >= _LONG_S)
 
 
 def quality(report: Report, lang: str) -> Block:
     columns = [
-        _column("link", 25.6, lang),
-        _figure("user", 22, lang),
-        _figure("service_down", 17, lang),
-        _figure("mtrs", 17, lang),
-        _figure("flaps", 21, lang),
-        _figure("loss", 16.4, lang),
-        _figure("delay", 19, lang),
-        _figure("edge", 18, lang),
+        column("link", 25.6, lang),
+        figure_column("user", 22, lang),
+        figure_column("service_down", 17, lang),
+        figure_column("mtrs", 17, lang),
+        figure_column("flaps", 21, lang),
+        figure_column("loss", 16.4, lang),
+        figure_column("delay", 19, lang),
+        figure_column("edge", 18, lang),
     ]
     return table(columns, [_quality_row(link, lang) for link in report.links], keep=True)
 
@@ -269,102 +267,3 @@ def _quality_row(link: Link, lang: str) -> list[Cell]:
         nothing if feel.p50 is None else f"{figures.milliseconds(feel.p50)} / {figures.milliseconds(feel.p95)}",
         f"±{figures.duration(link.edge_error)}",
     ]
-
-
-def exclusions(report: Report, lang: str) -> Block | None:
-    """One row an entry, with the links that share its outcome."""
-    shared: dict[Exclusion, list[str]] = {}
-    for link in report.links:
-        for exclusion in link.exclusions:
-            shared.setdefault(exclusion, []).append(link.code)
-    columns = [
-        _column("entry", 22, lang),
-        _column("span", 29, lang, nowrap=True),
-        _column("links", 34, lang),
-        _figure("applied", 17, lang),
-        _column("approval", 28, lang),
-        _column("reason", 26, lang),
-    ]
-    rows = [_exclusion_row(exclusion, link_names(report, codes, lang), report, lang) for exclusion, codes in shared.items()]
-    return table(columns, rows, keep=True) if rows else None
-
-
-def _exclusion_row(exclusion: Exclusion, names: str, report: Report, lang: str) -> list[Cell]:
-    home = report.period.start
-    start, end = (figures.day_and_time(moment, home) for moment in (exclusion.span.start, exclusion.span.end))
-    approved = figures.day_and_time(exclusion.approved_at, home) if exclusion.approved_at else ""
-    return [
-        lines(exclusion.entry, exclusion.type),
-        [start, f"– {end}"],
-        names,
-        figures.duration(exclusion.applied),
-        lines(exclusion.approved_by or "—", approved),
-        "—" if exclusion.reason is None else words.word(words.REASONS, exclusion.reason, lang),
-    ]
-
-
-def clauses(report: Report, lang: str) -> Block | None:
-    """The further promises that were broken or cannot be judged; availability has its own table."""
-    columns = [
-        _column("link", 40, lang),
-        _column("clause", 36, lang),
-        _figure("actual", 28, lang),
-        _figure("limit", 28, lang),
-        _column("verdict", 24, lang, "left", nowrap=True),
-    ]
-    rows = [
-        _clause_row(link, clause, lang)
-        for link in report.links
-        for clause in link.clauses
-        if clause.id != "availability" and clause.verdict not in ("pass", "not_applicable")
-    ]
-    return table(columns, rows, keep=True) if rows else None
-
-
-def _clause_row(link: Link, clause: Clause, lang: str) -> list[Cell]:
-    actual = figures.NO_DATA.to(lang) if clause.actual is None else _clause_figure(clause.id, clause.actual, lang)
-    limit = _clause_figure(clause.id, clause.limit, lang)
-    verdict = cell(words.verdict(clause.verdict, lang), tone=clause.verdict)
-    return [link.name, words.word(words.CLAUSES, clause.id, lang), actual, limit, verdict]
-
-
-def _clause_figure(clause: str, value: Fraction, lang: str) -> str:
-    """The unit follows the clause; a clause nobody has named shows its plain number."""
-    if clause in ("response", "repair", "longest"):
-        return figures.duration_words(value, lang)
-    if clause == "loss":
-        return figures.percent(value, lang)
-    forms = {"outages": month_words.CELLS["times"], "p95_ms": month_words.CELLS["ms"]}
-    return (
-        forms[clause].to(lang, n=figures.plain(value), value=figures.plain(value)) if clause in forms else figures.plain(value)
-    )
-
-
-def integrity(report: Report, lang: str) -> list[Block]:
-    """What the data says against itself; beyond 30 notes the rest is left to the JSON, and the page says how many."""
-    if not report.integrity:
-        return [note(month_words.NOTES["integrity"].to(lang))]
-    columns = [
-        _column("kind", 64, lang),
-        _column("link", 36, lang),
-        _column("place", 22, lang),
-        _column("at", 34, lang, "left", nowrap=True),
-    ]
-    names = {ALL_LINKS: month_words.CELLS["all_links"].to(lang), **{link.code: link.name for link in report.links}}
-    rows: list[list[Cell]] = [
-        [
-            words.word(words.INTEGRITY, item.kind, lang),
-            "—" if item.link is None else names.get(item.link, item.link),
-            "—" if item.target is None else words.word(words.RUNGS, item.target, lang),
-            "—" if item.at is None else figures.day_and_time(item.at, report.period.start),
-        ]
-        for item in report.integrity[:_INTEGRITY_SHOWN]
-    ]
-    more = len(report.integrity) - _INTEGRITY_SHOWN
-    rest = [note(month_words.NOTES["integrity_more"].to(lang, more=more))] if more > 0 else []
-    return [table(columns, rows), *rest]
-
-
-def inputs(report: Report, lang: str) -> list[Block]:
-    columns = [_column("file", 34, lang), _column("digest", 122, lang)]
-    return [table(columns, [[name, digest] for name, digest in report.inputs.items()])] if report.inputs else []

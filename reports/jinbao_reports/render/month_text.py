@@ -220,7 +220,7 @@ def _rule(report: Report, lang: str) -> str:
         for key, value in report.profile.items()
         if value is not None
     }
-    if "T" not in shown:
+    if report.imported:
         return month_words.METHOD["intervals"].to(lang)
     form = month_words.METHOD["window" if "dt" in shown else "rule"]
     return form.to(lang, **shown | {"C": figures.percent(report.ratio("C"), lang, 0)})
@@ -232,7 +232,7 @@ def basis(report: Report, lang: str) -> str:
     shown = {
         key: value if isinstance(value, str) else figures.plain(value) for key, value in profile.items() if value is not None
     }
-    form = "imported" if "T" not in shown else "windows" if "dt" in shown else "probes"
+    form = "imported" if report.imported else "windows" if "dt" in shown else "probes"
     by = sheet_words.BASIS[form].to(lang, **shown | {"C": figures.percent(report.ratio("C"), lang, 0)})
     return by + sheet_words.BASIS[str(profile["mode"])].to(lang)
 

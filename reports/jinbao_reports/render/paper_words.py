@@ -31,6 +31,7 @@ HEADINGS: Catalogue = {
     "compared": Text("逐条对照", "One by one"),
     "effect": Text("对考核数字的影响", "What it changes"),
     "summary": Text("考核结论", "Verdicts"),
+    "keys": Text("密钥与已发布报告", "Keys, and issued reports"),
     "anchor": Text("数据指纹", "Digests"),
     "steps": Text("验证步骤", "Steps"),
     "proves": Text("能够证明的事项", "What it proves"),
@@ -115,6 +116,19 @@ SHEET: Catalogue = {
     ),
     "statement": Text("考核数据（JSON）SHA-256", "SHA-256 of the statement (JSON)"),
     "manifest": Text("每日清单（{day}）哈希", "Hash of the daily manifest of {day}"),
+    "sm3": Text("每日清单（{day}）SM3", "SM3 of the daily manifest of {day}"),
+    "centre_key": Text("采集中心公钥指纹", "Fingerprint of the centre's key"),
+    "tokens": Text("可信时间戳（日数）", "Days with a time stamp"),
+    "agent": Text("终端", "Agent"),
+    "vantage": Text("位置", "Side"),
+    "key": Text("公钥指纹", "Fingerprint of its key"),
+    "state": Text("状态", "State"),
+    "valid": Text("有效", "in force"),
+    "revoked": Text("已吊销", "revoked"),
+    "issued": Text(
+        "已发布第{number}号报告（{period}），report.json SHA-256 {report}",
+        "Report number {number} ({period}), SHA-256 of report.json {report}",
+    ),
     "none": Text(
         "未附：数据前后一致，但未经平台以外固定", "none: the data is consistent, but not anchored outside the platform"
     ),

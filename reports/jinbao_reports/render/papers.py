@@ -1,11 +1,12 @@
 """The smaller papers of an issue: ledger of outages, fault report, counter-signature, guide to verification, questionnaire."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Any
 
 from jinbao_config.office import Office
 from jinbao_reports import words
-from jinbao_reports.render import figures, month_tables, month_text, month_words, sheet
+from jinbao_reports.render import figures, month_tables, month_text, month_words, record_tables, sheet
 from jinbao_reports.render.annex_words import CENSUS
 from jinbao_reports.render.blocks import Block, Cell, Column, body, facts, items, note, table
 from jinbao_reports.render.document import DEMONSTRATION, Chapter, Document, stem_of
@@ -44,7 +45,7 @@ def ledger(report: Report, digest: str, lang: str) -> Document:
     """中断台账: every outage, with the documents that excuse it."""
     listed = month_tables.outages(report, "link", lang)
     service = month_tables.outages(report, "service", lang)
-    exclusions = month_tables.exclusions(report, lang)
+    exclusions = record_tables.exclusions(report, lang)
     none = note(LEDGER["none_unmeasured" if report.group.low is None else "none"].to(lang))
     told: Told = (
         ("outages", [note(LEDGER["lead"].to(lang), leads=True), listed] if listed else [none]),
@@ -130,20 +131,51 @@ def _said(report: Report, link: Link, found: Outage, lang: str) -> str:
     )
 
 
-def counter_signature(report: Report, digest: str, lang: str) -> Document:
-    """会签页: the digests with the lines to sign on its first page, whatever the number of links; then the verdicts."""
-    named = SHEET["manifest"].to(lang, day=report.manifest[0] if report.manifest else "—")
-    pairs = [
-        (SHEET["statement"].to(lang), digest),
-        (named, report.manifest[1] if report.manifest else SHEET["none"].to(lang)),
-        (SHEET["version"].to(lang), report.version),
-    ]
+def counter_signature(report: Report, digest: str, site: Mapping[str, Any] | None, lang: str) -> Document:
+    """会签页: the digests with the lines to sign on its first page, whatever the number of links; then verdicts and keys.
+
+    `site`: jinbao.sheet/1 of the store, None without one.
+    """
+    pairs = [(SHEET["statement"].to(lang), digest), *_manifest(report, site, lang), (SHEET["version"].to(lang), report.version)]
     told: Told = (
         ("anchor", [facts(pairs), note(SHEET["window"].to(lang))]),
         ("signatures", [note(SHEET["lead"].to(lang), leads=True), sheet.parties(report, lang)]),
         ("summary", [month_tables.verdicts(report, lang)]),
+        ("keys", _keys(site, lang)),
     )
     return paper(report, "sheet", report.name, told, lang, month_text.placeholder_warning(report, lang), digest)
+
+
+def _manifest(report: Report, site: Mapping[str, Any] | None, lang: str) -> list[tuple[str, str]]:
+    """The last manifest of the period, with SM3 beside SHA-256 where the system has it; else the newest the statement knows."""
+    if site is None:
+        day, hash_ = report.manifest or ("—", SHEET["none"].to(lang))
+        return [(SHEET["manifest"].to(lang, day=day), hash_)]
+    manifest = site["manifest"]
+    named = [(SHEET["manifest"].to(lang, day=manifest["day"]), manifest["hash"])]
+    if manifest["sm3"]:
+        named.append((SHEET["sm3"].to(lang, day=manifest["day"]), manifest["sm3"]))
+    return [*named, (SHEET["centre_key"].to(lang), site["centre_key"]), (SHEET["tokens"].to(lang), str(len(site["tokens"])))]
+
+
+def _keys(site: Mapping[str, Any] | None, lang: str) -> list[Block]:
+    """The keys whose signatures the records rest on, and the reports that were issued."""
+    if site is None:
+        return []
+    columns = [Column(SHEET[key].to(lang), mm) for key, mm in (("agent", 36), ("vantage", 20), ("key", 78), ("state", 22))]
+    rows: list[list[Cell]] = [
+        [
+            member["agent"],
+            words.word(words.VANTAGES, member["vantage"], lang),
+            member["key"],
+            SHEET["valid" if member["revoked_after"] is None else "revoked"].to(lang),
+        ]
+        for member in site["agents"]
+    ]
+    issued = [
+        SHEET["issued"].to(lang, number=one["number"], period=one["period"], report=one["report"]) for one in site["issued"]
+    ]
+    return [table(columns, rows), *([items(issued)] if issued else [])]
 
 
 def guide(report: Report, digest: str, lang: str) -> Document:
@@ -153,7 +185,7 @@ def guide(report: Report, digest: str, lang: str) -> Document:
         ("steps", [note(step.to(lang, **shown)) for step in STEPS]),
         ("proves", [items([text.to(lang) for text in PROVES])]),
         ("limits", month_text.limits(lang)),
-        ("inputs", month_tables.inputs(report, lang)),
+        ("inputs", record_tables.inputs(report, lang)),
     )
     return paper(report, "guide", report.name, told, lang, digest=digest)
 
@@ -165,9 +197,9 @@ def form(report: Report, office: Office, lang: str) -> Document:
         raise KeyError("census")
     lead = FORM["lead"].to(lang, project=office.project, asked=asked.asked, unit=office.unit)
     who = facts([(FORM[key].to(lang), " ") for key in ("township", "clerk", "date")])
-    columns = [Column(CENSUS[str(level)].to(lang), 18, "center") for level in range(5, 0, -1)]
+    columns = [Column(CENSUS[str(level)].to(lang), 20, "center") for level in range(5, 0, -1)]
     rows: list[list[Cell]] = [[question.text, *["□"] * 5] for question in asked.question]
-    asking = table([Column(CENSUS["question"].to(lang), 66), *columns], rows, keep=True)
+    asking = table([Column(CENSUS["question"].to(lang), 56), *columns], rows, keep=True)
     ids = ", ".join(question.id for question in asked.question)
     told: Told = (("questions", [asking, facts([(FORM["remark"].to(lang), " ")]), note(FORM["columns"].to(lang, ids=ids))]),)
     return paper(report, "form", report.name, told, lang, [note(lead), who])

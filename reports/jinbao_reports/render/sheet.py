@@ -2,7 +2,16 @@
 
 from collections.abc import Sequence
 
-from jinbao_reports.render import chart_words, charts, figures, month_tables, month_text, month_words, sheet_words
+from jinbao_reports.render import (
+    chart_words,
+    charts,
+    figures,
+    month_tables,
+    month_text,
+    month_words,
+    record_tables,
+    sheet_words,
+)
 from jinbao_reports.render.blocks import Block, figure, items, note, signatures
 from jinbao_reports.render.charts import Picture
 from jinbao_reports.render.document import DEMONSTRATION, Chapter, Document, stem_of
@@ -55,12 +64,12 @@ def _chapters(report: Report, digest: str, kind: str, pictures: dict[str, Pictur
         ("events", _with_note("events", month_tables.events(report, lang), lang)),
         ("service", _with_note("service", month_tables.outages(report, "service", lang), lang)),
         ("quality", _quality(report, lang)),
-        ("exclusions", [month_tables.exclusions(report, lang) or note(month_words.NOTES["exclusions"].to(lang))]),
-        ("clauses", [*_with_note("clauses", month_tables.clauses(report, lang), lang), *_credits(report, lang)]),
+        ("exclusions", [record_tables.exclusions(report, lang) or note(month_words.NOTES["exclusions"].to(lang))]),
+        ("clauses", [*_with_note("clauses", record_tables.clauses(report, lang), lang), *_credits(report, lang)]),
         ("method", month_text.method(report, lang)),
-        ("integrity", month_tables.integrity(report, lang)),
+        ("integrity", record_tables.integrity(report, lang)),
         ("limits", month_text.limits(lang)),
-        ("inputs", month_tables.inputs(report, lang)),
+        ("inputs", record_tables.inputs(report, lang)),
         ("signatures", signed(report, digest, lang)),
     )
     headings = {**month_words.HEADINGS, **sheet_words.HEADINGS}

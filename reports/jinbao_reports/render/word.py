@@ -38,7 +38,7 @@ def make_docx(document: Document, template: Path | None = None) -> bytes:
 
 
 def _context(document: Document, made: DocxTemplate) -> dict[str, object]:
-    setter = Setter(made.docx, document.pictures)
+    setter = Setter(made.docx, document.pictures, indent=document.lang == "zh")
 
     def xml(blocks: list[Block]) -> Markup:
         return Markup(setter.xml(blocks))  # made by us, every text escaped by lxml

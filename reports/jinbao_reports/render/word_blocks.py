@@ -36,8 +36,8 @@ _CELL_MARGIN_TWIPS = 57  # 1 mm
 class Setter:
     """Makes the elements of one Word file; they are taken out of its body again as XML, for the template to place."""
 
-    def __init__(self, docx: Docx, pictures: "Mapping[str, Picture]") -> None:
-        self._docx, self._pictures = docx, pictures
+    def __init__(self, docx: Docx, pictures: "Mapping[str, Picture]", *, indent: bool) -> None:
+        self._docx, self._pictures, self._indent = docx, pictures, indent
 
     def xml(self, blocks: "Sequence[Block]") -> str:
         body = self._docx.element.body
@@ -62,7 +62,9 @@ class Setter:
         self._docx.add_paragraph(block["text"], style=style).paragraph_format.keep_with_next = True
 
     def body(self, block: Block) -> None:
-        self._docx.add_paragraph(block["text"])
+        paragraph = self._docx.add_paragraph(block["text"])
+        if not self._indent:  # the style's two characters are Chinese custom
+            _unindented(paragraph)
 
     def note(self, block: Block) -> None:
         paragraph = self.paragraph(block["text"], 10)
@@ -133,6 +135,7 @@ class Setter:
             line = colon + "＿" * 10
             told = [role + colon, name, block["opinion"], block["person"] + line, block["date"] + colon + block["blank_date"]]
             _fill(cell, told, 11, spaced=True)
+        self._space()
 
     def _table(self, rows: int, widths: "Sequence[float]", *, grid: bool = True) -> Table:
         table: Table = self._docx.add_table(rows, len(widths))
@@ -227,10 +230,13 @@ def _dense(paragraph: Paragraph, *, before: float, after: float) -> None:
     form = paragraph.paragraph_format
     form.space_before, form.space_after = Pt(before), Pt(after)
     form.line_spacing_rule = WD_LINE_SPACING.SINGLE
-    form.first_line_indent = Pt(0)
-    # The body's indent is counted in characters, which go before points.
-    indent = paragraph._p.get_or_add_pPr().get_or_add_ind()
-    indent.set(qn("w:firstLineChars"), "0")
+    _unindented(paragraph)
+
+
+def _unindented(paragraph: Paragraph) -> None:
+    """The body's indent is counted in characters, which go before points."""
+    paragraph.paragraph_format.first_line_indent = Pt(0)
+    paragraph._p.get_or_add_pPr().get_or_add_ind().set(qn("w:firstLineChars"), "0")
 
 
 def _coloured(paragraph: Paragraph, colour: RGBColor) -> None:

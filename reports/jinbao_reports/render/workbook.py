@@ -17,10 +17,10 @@ from jinbao_reports.render import figures, month_text
 from jinbao_reports.render.charts.outages import kind as kind_of
 from jinbao_reports.render.document import DEMONSTRATION
 from jinbao_reports.render.report import Link, Outage, Report, Slice
+from jinbao_reports.render.workbook_rules import FORMATS, MODE, TARGET, drop_downs, formulas, known_figures
 from jinbao_reports.render.workbook_words import ABOUT, DAILY, EXCUSED, LEDGER, SHEETS, SUMMARY
 
 _FONT = "宋体"
-_TARGET, _MODE = "jb_target", "jb_mode"
 _COLUMNS = (
     *("code", "link", "service", "unknown", "window", "counted", "excluded", "not_carrier", "disputed", "unclaimed"),
     *("up", "denominator", "low", "high", "coverage", "verdict", "issued"),
@@ -54,7 +54,7 @@ class _Workbook:
         )
         self._book.set_calc_mode("auto")
         self._formats = {
-            name: self._book.add_format({"font_name": _FONT, "font_size": 10, **more}) for name, more in _FORMATS.items()
+            name: self._book.add_format({"font_name": _FONT, "font_size": 10, **more}) for name, more in FORMATS.items()
         }
         self.rows = [
             (link, outage, piece)
@@ -116,14 +116,14 @@ class _Workbook:
     def _parameters(self, sheet: Any, row: int) -> None:
         """The two cells that a user may change, by names that the formulas use."""
         lang, contract = self.lang, self.report.contract
-        self._put(sheet, row, 0, ABOUT["target"].to(lang), "head")
+        self._put(sheet, row, 0, month_text.flagged(ABOUT["target"].to(lang), self.report, lang, "target"), "head")
         sheet.write_number(row, 1, float(contract.target), self._formats["input_ratio"])
-        self._put(sheet, row + 1, 0, ABOUT["mode"].to(lang), "head")
+        self._put(sheet, row + 1, 0, month_text.flagged(ABOUT["mode"].to(lang), self.report, lang, "mode"), "head")
         modes = [ABOUT["remove"].to(lang), ABOUT["credit"].to(lang)]
         self._put(sheet, row + 1, 1, ABOUT[str(self.report.profile["mode"])].to(lang), "input")
         sheet.data_validation(row + 1, 1, row + 1, 1, {"validate": "list", "source": modes})
         name = SHEETS["about"].to(lang)
-        for defined, at in ((_TARGET, row), (_MODE, row + 1)):
+        for defined, at in ((TARGET, row), (MODE, row + 1)):
             self._book.define_name(defined, f"='{name}'!{xl_rowcol_to_cell(at, 1, row_abs=True, col_abs=True)}")
 
     def _heads(self, sheet: Any, catalogue: Any, keys: Sequence[str], widths: Sequence[float]) -> None:
@@ -152,7 +152,7 @@ class _Workbook:
             formula = f"={window}{self._adds_up(name, cells['code'])}"
             sheet.write_formula(row, _COLUMNS.index(name), formula, self._formats["seconds"], float(link.seconds[name]))
         out_of = "+".join(cells[name] for name in ("counted", "excluded", "not_carrier", "disputed", "unclaimed", "unknown"))
-        self._derived(sheet, row, cells, f"={cells['service']}-({out_of})", link.seconds, _known(link))
+        self._derived(sheet, row, cells, f"={cells['service']}-({out_of})", link.seconds, known_figures(link))
         self._put(sheet, row, _COLUMNS.index("issued"), words.VERDICTS[link.verdict].to(self.lang), "text")
 
     def _within(self, link: Link) -> Fraction:
@@ -175,27 +175,17 @@ class _Workbook:
 
     def _derived(self, sheet: Any, row: int, cells: dict[str, str], up: str, seconds: Any, known: dict[str, Any]) -> None:
         """Up, denominator, bounds and verdict, each a formula with the value we issued."""
-        lang, credit = self.lang, ABOUT["credit"].to(self.lang)
-        nothing = figures.NO_DATA.to(lang)
-        excused = f"{cells['excluded']}+{cells['not_carrier']}"
-        denominator = f'={cells["service"]}-IF({_MODE}="{credit}",0,{excused})'
-        numerator = f'({cells["up"]}+{cells["unclaimed"]}+IF({_MODE}="{credit}",{excused},0))'
-        whole, unknown = cells["denominator"], cells["unknown"]
-        dark = f'IF(OR({whole}<=0,{unknown}>={whole}),"{nothing}",'
-        said = {code: words.VERDICTS[code].to(lang) for code in words.VERDICTS}
-        verdict = (
-            f'=IF(ISTEXT({cells["low"]}),"{said["no_data"]}",IF({cells["low"]}>={_TARGET}-1E-12,"{said["pass"]}",'
-            f'IF({cells["high"]}<{_TARGET}-1E-12,"{said["fail"]}","{said["inconclusive"]}")))'
-        )
-        formulas = {
-            "up": (up, "seconds", float(seconds["up"])),
-            "denominator": (denominator, "seconds", float(seconds["denominator"])),
-            "low": (f"={dark}{numerator}/{whole})", "ratio", known["low"]),
-            "high": (f"={dark}1-{cells['counted']}/{whole})", "ratio", known["high"]),
-            "coverage": (f"={dark}1-{unknown}/{whole})", "ratio", known["coverage"]),
-            "verdict": (verdict, "text", said[known["verdict"]]),
+        nothing = figures.NO_DATA.to(self.lang)
+        values = {
+            "up": ("seconds", float(seconds["up"])),
+            "denominator": ("seconds", float(seconds["denominator"])),
+            "low": ("ratio", known["low"]),
+            "high": ("ratio", known["high"]),
+            "coverage": ("ratio", known["coverage"]),
+            "verdict": ("text", words.VERDICTS[known["verdict"]].to(self.lang)),
         }
-        for name, (formula, form, value) in formulas.items():
+        for name, formula in formulas(cells, up, self.lang).items():
+            form, value = values[name]
             sheet.write_formula(row, _COLUMNS.index(name), formula, self._formats[form], nothing if value is None else value)
 
     def _mean(self, sheet: Any, count: int) -> None:
@@ -226,7 +216,7 @@ class _Workbook:
 
     def _ledger(self) -> None:
         sheet, lang = self._sheet("ledger"), self.lang
-        self._heads(sheet, LEDGER, _LEDGER_COLUMNS, (26, 11, 20, 19, 19, 11, 11, 24, 10, 10, 11, 12, 18))
+        self._heads(sheet, LEDGER, _LEDGER_COLUMNS, (26, 11, 24, 19, 19, 11, 11, 36, 17, 10, 13, 12, 18))
         for row, (link, outage, piece) in enumerate(self.rows, 1):
             self._ledger_row(sheet, row, link, outage, piece)
         last = len(self.rows) + _SPARE
@@ -241,7 +231,7 @@ class _Workbook:
 
     def _ledger_row(self, sheet: Any, row: int, link: Link, outage: Outage, piece: Slice) -> None:
         lang = self.lang
-        counts, otherwise = _drop_downs(piece.class_)
+        counts, otherwise = drop_downs(piece.class_)
         told = {
             "outage": outage.id,
             "code": link.code,
@@ -329,38 +319,3 @@ class _Workbook:
     def _moment(self, sheet: Any, row: int, column: int, moment: datetime) -> None:
         """Local time as it was given; Excel knows no offset."""
         sheet.write_datetime(row, column, moment.replace(tzinfo=None), self._formats["moment"])
-
-
-_FORMATS: dict[str, dict[str, Any]] = {
-    "title": {"bold": True, "font_size": 14},
-    "head": {"bold": True, "text_wrap": True, "border": 1, "bg_color": "#EBEBEB", "valign": "vcenter", "align": "center"},
-    "text": {"border": 1, "text_wrap": True, "valign": "vcenter"},
-    "loose": {},
-    "warning": {"bold": True, "font_color": "#9B1C1C"},
-    "input": {"border": 1, "bg_color": "#FFF9DB", "valign": "vcenter"},
-    "input_ratio": {"border": 1, "bg_color": "#FFF9DB", "num_format": "0.000000%", "align": "left"},
-    "seconds": {"border": 1, "valign": "vcenter"},
-    "clock": {"border": 1, "num_format": "[h]:mm:ss", "valign": "vcenter"},
-    "ratio": {"border": 1, "num_format": "0.000000%", "valign": "vcenter", "align": "right"},
-    "moment": {"border": 1, "num_format": "yyyy-mm-dd hh:mm:ss", "valign": "vcenter"},
-}
-
-
-def _drop_downs(class_: str | None) -> tuple[str, str]:
-    """计入考核 and 不计时按 of a slice; outside the service hours nothing adds it up."""
-    match class_:
-        case "counted":
-            return "yes", "not_carrier"
-        case "disputed":
-            return "disputed", "not_carrier"
-        case None:
-            return "outside", "not_carrier"
-        case _:
-            return "no", class_
-
-
-def _known(link: Link) -> dict[str, Any]:
-    low, high, coverage = (
-        None if value is None else float(value) for value in (link.ratios["low"], link.ratios["high"], link.coverage)
-    )
-    return {"low": low, "high": high, "coverage": coverage, "verdict": link.verdict}

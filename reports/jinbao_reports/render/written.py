@@ -13,7 +13,8 @@ from jinbao_reports.printing import write_whole
 from jinbao_reports.render import annex, html, listing, papers, pdf, reconciliation, sheet, word, workbook
 from jinbao_reports.render.document import Document, stem_of
 from jinbao_reports.render.month import statement_bytes
-from jinbao_reports.render.report import Report, read_report
+from jinbao_reports.render.reading import read_report
+from jinbao_reports.render.report import Report
 from jinbao_reports.render.self_evaluation import read_self_evaluation
 from jinbao_reports.source import BadInput
 from jinbao_reports.words import Text
@@ -29,7 +30,10 @@ _OUTAGES = Text("中断-{name}", "outages-{name}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What is to be written. `outages`: those a fault report is for; none: every outage of the carrier's without a ticket."""
+    """What is to be written. `outages`: those a fault report is for; none: every outage of the carrier's without a ticket.
+
+    `site`: jinbao.sheet/1 of the store, for the counter-signature.
+    """
 
     kinds: Sequence[str]
     formats: Sequence[str]
@@ -37,6 +41,7 @@ class Wanted:
     template: Path | None = None
     office: Office | None = None
     outages: Sequence[str] = ()
+    site: Mapping[str, Any] | None = None
     reconciled: tuple[Mapping[str, Any], tuple[Figure, ...]] | None = None
 
 
@@ -112,7 +117,7 @@ def _documents(
                 raise BadInput("a reconciliation needs the carrier's list: give --tickets FILE")
             yield reconciliation.build(report, *wanted.reconciled, digest, lang)
         case "sheet":
-            yield papers.counter_signature(report, digest, lang)
+            yield papers.counter_signature(report, digest, wanted.site, lang)
         case "guide":
             yield papers.guide(report, digest, lang)
         case "form":

@@ -4,8 +4,10 @@ The forger here is good: he packs everything anew, with checksums that fit. What
 recomputed figures and, where he forged all of these alike, what the auditor knows from outside.
 """
 
+import base64
 import hashlib
 import json
+import pickle
 import random
 import zlib
 from collections.abc import Callable
@@ -14,12 +16,16 @@ from pathlib import Path
 
 import pytest
 
-from evidence import DAYS, Forger, Site
+from collecting import LINK, TestClock, enrolled, post
+from evidence import DAYS, Forger, Site, make_site
 from jinbao_agent.keys import SigningKey
 from jinbao_agent.wire import Signed, canonical, sha256
+from jinbao_collector.centre import Centre
 from jinbao_collector.ledger import row_hash
+from jinbao_config import units
 from jinbao_reports.cli import main
 from jinbao_reports.evidence.verification import Known, verify_package
+from jinbao_reports.evidence.verify.chains import LedgerRow, ledger_line
 from jinbao_reports.evidence.verify.rows import Row
 from jinbao_reports.evidence.verify.said import SAYS, Broken
 
@@ -110,8 +116,8 @@ def back_dated_entry(forger: Forger) -> None:
     facts = canonical({**json.loads(rows[-1]["facts"]), "id": "X9"})
     number, entered = last["position"] + 1, rows[0]["entered_ms"]
     hashed = row_hash(number, entered, "entry", facts, last["hash"])
-    row = {"position": number, "entered_ms": entered, "kind": "entry", "facts": facts, "prev": last["hash"], "hash": hashed}
-    forger.members["ledger.jsonl"] += (json.dumps(row) + "\n").encode()
+    row = LedgerRow(number, entered, "entry", facts, last["hash"], hashed)
+    forger.members["ledger.jsonl"] += ledger_line(row).encode()
 
 
 def rewritten_ledger(forger: Forger) -> None:
@@ -123,7 +129,7 @@ def rewritten_ledger(forger: Forger) -> None:
             row["facts"] = row["facts"].replace('"id":"N1"', '"id":"N7"')
         row["prev"] = before
         before = row["hash"] = row_hash(row["position"], row["entered_ms"], row["kind"], row["facts"], before)
-    forger.members["ledger.jsonl"] = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    forger.members["ledger.jsonl"] = "".join(ledger_line(LedgerRow(**row)) for row in rows).encode()
 
 
 def altered_entry(forger: Forger) -> None:
@@ -180,7 +186,9 @@ def resigned_manifest(forger: Forger) -> None:
 def resigned_centre(forger: Forger) -> None:
     """Another centre's key and its signatures under all manifests: only who knows the key can tell."""
     stranger = SigningKey.generate()
+    own = base64.b64decode(forger.members["keys/centre.txt"])
     forger.members["keys/centre.txt"] = (stranger.public.text + "\n").encode()
+    forger.text("README.txt", sha256(own), stranger.public.fingerprint)
     for name in [name for name in forger.members if name.startswith("manifests/")]:
         signed = Signed.from_lines(forger.members[name])
         forger.members[name] = replace(signed, signature=stranger.sign(signed.head)).to_lines()
@@ -201,6 +209,35 @@ def hidden_clock(forger: Forger) -> None:
 
 def late_arrival(forger: Forger) -> None:
     forger.rows(DAY, lambda rows: [rows[0]._replace(arrived_ms=rows[0].arrived_ms + 3 * 86_400_000), *rows[1:]])
+
+
+def another_program(forger: Forger) -> None:
+    """One that finds everything well."""
+    forger.members["verify/__main__.py"] = b"print('intact')\n"
+
+
+def another_page(forger: Forger) -> None:
+    forger.text("README.txt", "不能证明", "完全证明")
+
+
+def withheld_row(forger: Forger) -> None:
+    """Only its hash is left, as of rows that a package does not disclose: an inconvenient minute."""
+    forger.rows(DAY, lambda rows: [*rows[:40], _hidden(rows[40]), *rows[41:]])
+
+
+def withheld_day(forger: Forger) -> None:
+    del forger.members[f"rows/{DAY}.rows"]
+
+
+def withheld_beginning(forger: Forger) -> None:
+    """The report's first day, with its manifest and the days before."""
+    for day in DAYS[:2]:
+        del forger.members[f"rows/{day}.rows"]
+        del forger.members[f"manifests/{day}.manifest"]
+
+
+def _hidden(row: Row) -> Row:
+    return Row(row.position, row.hash, 0, "", b"", b"", None)
 
 
 def half_a_row(forger: Forger) -> None:
@@ -239,6 +276,9 @@ FORGERIES: dict[str, list[Forgery]] = {
     "manifest_chain": [missing_manifest],
     "figures": [report_alone],
     "verdict": [hidden_clock],
+    "unlike": [another_program, another_page],
+    "withheld": [withheld_row, withheld_day],
+    "missing": [withheld_beginning],
     "arrival": [late_arrival],
     "format": [half_a_row],
 }
@@ -277,10 +317,73 @@ def test_another_centre_s_key_is_found_by_who_knows_the_centre_s(package: Path, 
     assert verify_package(forged, Known()).outcome == "unanchored"
 
 
+def test_bodies_that_were_taken_out_are_missed(package: Path, tmp_path: Path) -> None:
+    """A full spool drops bodies too, so nobody can tell; then nothing is called verified."""
+    forger = Forger(package)
+    forger.rows(DAY, lambda rows: [row._replace(body=None) if 20 <= place < 30 else row for place, row in enumerate(rows)])
+    done = verify_package(forger.pack(tmp_path / "forged.zip"), Known(), recompute=False)
+    assert (done.outcome, done.bare) == ("bodies_missing", 10)
+
+
+def test_a_fork_without_its_verdict_is_told(tmp_path: Path) -> None:
+    site, clock = make_site(tmp_path), TestClock(units.instant_ms(f"{DAYS[-1]}T23:00:00+08:00") + 86_400_000)
+    with Centre(site.place, clock) as centre:
+        one = enrolled(centre, "tw-02", links=(LINK,))
+        post(centre, *one.minutes(2, clock.now_ms - 600_000))
+        clone = one.again()
+        post(centre, one.batch(clock.now_ms - 300_000))
+        post(centre, clone.batch(clock.now_ms - 290_000))
+        clock.now_ms += 86_400_000
+        centre.make_due_manifests()
+    file = tmp_path / "package.zip"
+    assert main(["package", *site.asked("--out", str(file), period="2021-04-09/2021-04-13")]) in (0, 1)
+    forger = Forger(file)
+    forger.rows("2021-04-12", lambda rows: [row._replace(verdicts="[]") if "fork" in row.verdicts else row for row in rows])
+    with pytest.raises(Broken, match="lacks the verdict fork"):
+        verify_package(forger.pack(tmp_path / "forged.zip"), Known())
+
+
+def test_what_another_process_finds_is_told_here() -> None:
+    """Days are checked by several; what one of them finds comes back whole."""
+    found = pickle.loads(pickle.dumps(Broken("rows", day="2021-04-09", row=7)))
+    assert (found.code, found.facts) == ("rows", {"day": "2021-04-09", "row": 7})
+    assert found.says("en").endswith("look from row 7 on")
+
+
 def test_no_two_sentences_are_alike() -> None:
     for language in (0, 1):
         said = [texts[language] for texts in SAYS.values()]
         assert len(set(said)) == len(said)
+
+
+def mutated(data: bytes, chance: random.Random) -> bytes:
+    """A few bytes changed, taken out or put in; or a piece of JSON made another."""
+    for _ in range(chance.randrange(1, 4)):
+        at = chance.randrange(len(data) + 1)
+        piece = chance.choice([b"", b"0", b"null", b"[]", b"{}", b'"', b"-1", b"1e9", b"\n", b"\xff", b"9" * 30, b"[" * 3000])
+        data = data[:at] + piece + data[at + chance.randrange(3) :]
+    return data
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_a_member_says_is_refused_in_a_sentence(seed: int, package: Path, tmp_path: Path) -> None:
+    """Every member but the rows, which are tried below: nothing but Broken comes out of it."""
+    chance = random.Random(seed)
+    for name in ("package.json", "report.json", "ledger.jsonl", "keys/centre.txt", f"manifests/{DAY}.manifest"):
+        forger = Forger(package)
+        forger.members[name] = mutated(forger.members[name], chance)
+        if forger.members[name] != Forger(package).members[name]:
+            with pytest.raises(Broken):
+                verify_package(forger.pack(tmp_path / "forged.zip"), Known())
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_is_done_to_the_bytes_of_rows_is_refused_in_a_sentence(seed: int, package: Path, tmp_path: Path) -> None:
+    chance, forger = random.Random(seed), Forger(package)
+    forger.members[f"rows/{DAY}.rows"] = mutated(forger.members[f"rows/{DAY}.rows"], chance)
+    if forger.members[f"rows/{DAY}.rows"] != Forger(package).members[f"rows/{DAY}.rows"]:
+        with pytest.raises(Broken):
+            verify_package(forger.pack(tmp_path / "forged.zip"), Known())
 
 
 # The file itself

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from .checks import Chains, check_anchors, check_day, read_chains
+from .checks import Chains, check_anchors, check_day, check_disclosed, read_chains
 from .container import Package
 from .said import Broken
 from .signatures import verifier
@@ -20,6 +20,10 @@ _TOLD = {
     "figures": (
         "数字未重算。重算：pip install 'jinbao-uptime[reports]=={version}'，然后 jinbao-report verify 本文件",
         "figures not recomputed. To do so: pip install 'jinbao-uptime[reports]=={version}', then jinbao-report verify FILE",
+    ),
+    "bare": (
+        "报告期内有{count}个批次没有内容：无法分辨是探针磁盘满时舍弃，还是事后取走",
+        "{count} batches of the period have no body: dropped by a full spool or taken out later, nobody can tell",
     ),
     "anchored": ("与外部锚点一致，至{day}", "agrees with what you know from outside, through {day}"),
     "partly": ("锚点只到{day}，其后自洽但无锚", "anchored through {day} only; what follows is consistent, unanchored"),
@@ -56,14 +60,17 @@ def _check(asked: argparse.Namespace, tell: object) -> int:
     package, verifies = Package(asked.file), verifier()
     chains = read_chains(package, verifies)
     through = check_anchors(chains, asked.sheet, asked.keys)
-    found = [check_day(package, chains, day, verifies, every=asked.all) for day in chains.days]
+    days = {day: check_day(package, chains, day, verifies, every=asked.all) for day in chains.days}
+    found, bare = list(days.values()), check_disclosed(package, chains, days)
     signatures = sum(one.signatures for one in found) + len(chains.manifests)
     tell("rows", days=len(found), rows=sum(one.rows for one in found), signatures=signatures if verifies else 0)
     tell("figures", version=package.facts.get("made_by", {}).get("version"))
     if verifies is None:
         tell("unsigned")
+    if bare:
+        tell("bare", count=bare)
     _tell_anchor(chains, through, tell)
-    return 0 if verifies and through == chains.manifests[-1].day else 3
+    return 0 if verifies and not bare and through == chains.manifests[-1].day else 3
 
 
 def _tell_anchor(chains: Chains, through: str | None, tell: object) -> None:

@@ -53,15 +53,17 @@ def read_ledger(package: Package) -> list[LedgerRow]:
     rows: list[LedgerRow] = []
     before = GENESIS
     try:
-        lines = package.read("ledger.jsonl").decode().split("\n")
-        found = [LedgerRow(**json.loads(line)) for line in lines[:-1]]
+        text = package.read("ledger.jsonl").decode()
+        found = [LedgerRow(**json.loads(line)) for line in text.split("\n")[:-1]]
+        if "".join(map(ledger_line, found)) != text:
+            raise ValueError("a row is not written as rows are")
     except (ValueError, TypeError, RecursionError) as problem:
         raise Broken("format", name="ledger.jsonl", problem=problem) from None
     for expected, row in enumerate(found, 1):
         if row.position != expected:
             raise Broken("ledger_missing", row=expected)
-        text = f"jinbao-ledger/1\n{row.position}\n{row.entered_ms}\n{row.kind}\n{row.facts}\n{row.prev}\n"
-        if row.prev != before or row.hash != hashlib.sha256(text.encode()).hexdigest():
+        hashed = f"jinbao-ledger/1\n{row.position}\n{row.entered_ms}\n{row.kind}\n{row.facts}\n{row.prev}\n"
+        if row.prev != before or row.hash != hashlib.sha256(hashed.encode()).hexdigest():
             raise Broken("ledger_row", row=row.position)
         before = row.hash
         rows.append(row)
@@ -97,10 +99,13 @@ def _read_manifest(package: Package, name: str) -> Manifest:
         tag, line, signed, rest = package.read(name).split(b"\n")
         fields = json.loads(line)
         head, day = tag + b"\n" + line + b"\n", fields["day"]
+        made = Manifest(day, hashlib.sha256(head).hexdigest(), head, base64.b64decode(signed), fields)
         well = tag == b"jinbao-manifest/1" and not rest and name == f"manifests/{day}.manifest"
-        made = Manifest(day, hashlib.sha256(head).hexdigest(), head, base64.b64decode(signed, validate=True), fields)
-        if not well or not all(isinstance(n, int) for n in (*made.positions, fields["at"], fields["ledger"]["position"])):
+        # Base64 can be written in several ways; no byte may be another without notice.
+        if not well or base64.b64encode(made.signature) != signed:
             raise ValueError("not a manifest of its day")
+        if not all(isinstance(number, int) for number in (*made.positions, fields["at"], fields["ledger"]["position"])):
+            raise ValueError("not the integers of a manifest")
     except (ValueError, KeyError, TypeError, RecursionError) as problem:
         raise Broken("format", name=name, problem=problem) from None
     return made

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from .chains import LedgerRow, Manifest, Verifies, check_ledger_heads, enrolled, read_ledger, read_manifests
@@ -52,6 +53,40 @@ def check_day(package: Package, chains: Chains, day: str, verifies: Verifies | N
     return check.run(package.rows(day))
 
 
+def check_disclosed(package: Package, chains: Chains, found: dict[str, Found]) -> int:
+    """That no row of the report's period is withheld; how many batches of it have no body. Raises Broken.
+
+    A package of one outage withholds by its nature.
+    """
+    if package.facts.get("asked", {}).get("outage") is not None:
+        return 0
+    first, last = _period(package)
+    if chains.manifests[0].day > first and chains.manifests[0].positions[0] > 1:
+        raise Broken("missing", name=f"manifests/{first}.manifest")
+    bare = 0
+    for manifest in chains.manifests:
+        if first <= manifest.day <= last:
+            begin, end = manifest.positions
+            day = found.get(manifest.day)
+            hidden = end - begin + 1 if day is None else day.hidden
+            if hidden:
+                raise Broken("withheld", day=manifest.day, count=hidden)
+            bare += day.bare if day else 0
+    return bare
+
+
+def _period(package: Package) -> tuple[str, str]:
+    """The first and the last day that the report judges."""
+    report = package.json("report.json")
+    try:
+        begin, end = (datetime.fromisoformat(report["period"][edge]) for edge in ("from", "to"))
+        if report["as_of"] is not None:
+            end = min(end, datetime.fromisoformat(report["as_of"]).astimezone(end.tzinfo))
+        return str(begin.date()), str((end - timedelta(milliseconds=1)).date())
+    except (KeyError, TypeError, ValueError) as problem:
+        raise Broken("format", name="report.json", problem=problem) from None
+
+
 def check_anchors(chains: Chains, sheets: list[str], keys: list[str]) -> str | None:
     """The day up to which what the caller knows from outside holds; None if nothing was given. Raises Broken."""
     through = None
@@ -68,10 +103,11 @@ def check_anchors(chains: Chains, sheets: list[str], keys: list[str]) -> str | N
 
 
 def _centre(package: Package) -> bytes:
+    text = package.read("keys/centre.txt")
     try:
-        key = base64.b64decode(package.read("keys/centre.txt"), validate=False)
+        key = base64.b64decode(text)
     except ValueError:
         key = b""
-    if len(key) != 32:
+    if len(key) != 32 or base64.b64encode(key) + b"\n" != text:
         raise Broken("format", name="keys/centre.txt", problem="not 32 bytes in base64")
     return key

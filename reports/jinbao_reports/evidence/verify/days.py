@@ -17,11 +17,13 @@ CENTRES = "jinbao-closed/1"
 
 
 class Found(NamedTuple):
-    """What a day's rows are: how many, of them whole, without body, signatures looked at; agents with verdicts."""
+    """What a day's rows are: how many; of them batches with body, batches without, and hashes only; how many signatures were
+    looked at; the keys that have rows with verdicts."""
 
     rows: int
     whole: int
     bare: int
+    hidden: int
     signatures: int
     flagged: tuple[str, ...]
 
@@ -38,6 +40,7 @@ class DayCheck:
         self._flagged: set[str] = set()
         self._heads: dict[str, tuple[Row, dict[str, Any]]] = {}
         self._bodies: dict[str, int] = {}
+        self._numbers: dict[tuple[str, Any], str] = {}
         self._suspect: int | None = None
 
     def run(self, rows: Iterable[Row]) -> Found:
@@ -53,6 +56,8 @@ class DayCheck:
             expected += 1
             if row.head:
                 self._whole(row)
+            else:
+                self._counts["hidden"] += 1
         if expected <= last:
             raise Broken("cut", day=self._manifest.day, row=expected - 1, last=last)
         for row, header in self._heads.values():
@@ -60,7 +65,8 @@ class DayCheck:
         if digest.hexdigest() != self._manifest.fields["digest"]:
             raise Broken("rows", day=self._manifest.day, row=self._suspect or self._manifest.positions[0])
         count = self._counts
-        return Found(count["rows"], count["whole"], count["bare"], count["signatures"], tuple(sorted(self._flagged)))
+        batches = count["whole"], count["bare"], count["hidden"]
+        return Found(count["rows"], *batches, count["signatures"], tuple(sorted(self._flagged)))
 
     def _disorder(self, position: int, expected: int, rest: Iterable[Row]) -> Broken:
         """What was done where another position stands than the next."""
@@ -107,7 +113,10 @@ class DayCheck:
             raise Broken("replayed", day=self._manifest.day, row=row.position, first=first)
 
     def _check_verdicts(self, row: Row, header: dict[str, Any]) -> None:
-        """Those that a batch's own head calls for; the others are the centre's word (docs/evidence.md)."""
+        """Those that show in the rows of a day; the others are the centre's word (docs/evidence.md)."""
+        other = self._numbers.setdefault((str(header.get("chain")), header.get("number")), row.hash)
+        if other != row.hash and "fork" not in row.verdicts:
+            raise Broken("verdict", row=row.position, verdict="fork")
         slots = header.get("slots")
         if row.verdicts != "[]" or not isinstance(slots, list) or len(slots) != 2:
             return

@@ -53,6 +53,10 @@ SAYS = {
     ),
     "verdict": ("日志第{row}行：缺少应有的标记{verdict}", "journal row {row}: lacks the verdict {verdict} that it must have"),
     "arrival": ("日志第{row}行：到达时间晚于其清单", "journal row {row}: arrived after the manifest that attests it"),
+    "withheld": (
+        "{day}：报告期内有{count}行日志被隐去，只有哈希",
+        "{day}: {count} journal rows of the report's period are withheld: only their hashes are here",
+    ),
     "tail": ("数据只到{day}，不是证据包所称的日期", "the data end with {day}, not where the package says"),
     "declared": ("{name}不是{day}清单所证的那一份", "{name} is not the one the manifest of {day} attests"),
     "calendar": (
@@ -60,6 +64,10 @@ SAYS = {
         "the legal calendar was swapped: neither this version's nor attested by a manifest ({sha256})",
     ),
     "token": ("{day}的时间戳不成立：{problem}", "the time stamp of {day} does not hold: {problem}"),
+    "unlike": (
+        "成员“{name}”不是本版本打包的那一份",
+        "member {name} is not the one that this version packs",
+    ),
     "figures": (
         "重算不符：{place}，报告称{said}，重算得{found}",
         "a figure does not follow from the evidence: {place} is {said} in the report, {found} recomputed",

@@ -1,0 +1,1 @@
+"""Documents that are issued by themselves: what is due, the issue, and its delivery by mail."""
