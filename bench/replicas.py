@@ -321,7 +321,7 @@ def _from_sums(reader: Reader, key: tuple[str, str, str]) -> Stretches:
 
 
 def _from_samples(reader: Reader, key: tuple[str, str, str]) -> Stretches:
-    parts: list[Samples] = reader._asking.samples(key, 0, _ms(date(2030, 1, 1)))  # type: ignore[attr-defined]
+    parts: list[Samples] = reader._asking.samples(key, [(_ms(date(2020, 12, 1)), _ms(date(2022, 2, 1)))])  # type: ignore[attr-defined]
     return fold(resolved(distinct(parts)), WAIT_US)
 
 

@@ -8,15 +8,13 @@ import logging
 import sqlite3
 
 from jinbao_agent.spool import Spool
+from jinbao_agent.wire import Signed
 from jinbao_config.services import SpoolLimits
 
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 200  # bodies dropped in one transaction: a few hundred kilobytes of the write-ahead log
 _OLDEST = "SELECT id, samples FROM body JOIN batch USING (id) WHERE batch.acked = ? AND body.id <= ? ORDER BY body.id LIMIT ?"
-_SYNCED = "last_ms < ? AND json_extract(CAST(substr(head, instr(head, x'0a') + 1) AS TEXT), '$.clock.sync') = 1"
-_LAST_OLD = f"SELECT max(body.id) FROM body JOIN batch USING (id) WHERE {_SYNCED}"
-_LAST_OLD_HEADER = f"SELECT max(id) FROM batch WHERE {_SYNCED}"
 _HEADERS = 4  # headers of acknowledged batches stay so many times as long as bodies: a year
 _ALL = 2**62
 _SPARE_PAGES = 1024  # with these free inside it, a file that takes nothing has met a full disk, not its own limit
@@ -28,18 +26,25 @@ def forget_old(spool: Spool, keep_ms: int, now_ms: int, *, clock_trusted: bool) 
     A clock nobody disciplines must not declare waiting samples too old: it could be years off. Nor do batches of a boot in
     1970 say themselves how old they are: they go with the next batch after them whose clock was right.
     """
-    old = _last(spool, _LAST_OLD, now_ms - keep_ms)
+    old = _last_before(spool, "body", now_ms - keep_ms)
     for acked in (True, False) if clock_trusted else (True,):
         while _drop(spool, acked=acked, through=old):
             pass
-    very_old = _last(spool, _LAST_OLD_HEADER, now_ms - _HEADERS * keep_ms)
+    very_old = _last_before(spool, "batch", now_ms - _HEADERS * keep_ms)
     while _drop_headers(spool, through=very_old):
         pass
 
 
-def _last(spool: Spool, query: str, before_ms: int) -> int:
-    """The place of the last batch that is so old; 0 for none."""
-    return int(spool.db.execute(query, (before_ms,)).fetchone()[0] or 0)
+def _last_before(spool: Spool, table: str, before_ms: int) -> int:
+    """The place of the last batch that is so old, by a clock that was right; 0 for none. Looks at the oldest ones only."""
+    first = spool.db.execute(f"SELECT min(id) FROM {table}").fetchone()[0] or 0
+    last = 0
+    for place, last_ms, head in spool.db.execute("SELECT id, last_ms, head FROM batch WHERE id >= ? ORDER BY id", (first,)):
+        if Signed(head, b"").fields()["clock"].get("sync") == 1:
+            if last_ms >= before_ms:
+                break
+            last = place
+    return last
 
 
 def keep_within(spool: Spool, limits: SpoolLimits, free: int) -> None:

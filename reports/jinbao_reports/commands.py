@@ -25,6 +25,7 @@ REFUSALS: tuple[type[Exception], ...] = (ConfigError, BadInput, TemplateFault)
 FAILURES: tuple[type[Exception], ...] = (RenderError, StatementError, MailError, OSError)
 DONE, BAD_NEWS = 0, 1
 BROKEN_CHAIN = ("fork",)
+_NO_EVIDENCE = {"replica", "unsigned"}
 
 Json = dict[str, Any]
 Arguments = argparse.Namespace
@@ -67,6 +68,8 @@ def compute(asked: Arguments) -> int:
         print_table(_LINK_COLUMNS, (_link_row(link, asked.lang) for link in made["links"]), asked.lang)
         if "indicators" in made:
             print_table(_INDICATOR_COLUMNS, map(_indicator_row, made["indicators"]), asked.lang)
+    for kind in sorted(_NO_EVIDENCE & {flaw["kind"] for flaw in made["integrity"]}):
+        print(words.word(words.INTEGRITY, kind, asked.lang), file=sys.stderr)
     return bad_news(made)
 
 

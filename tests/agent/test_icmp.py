@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from hostile_net import Namespace, namespace
+from hostile_net import Namespace, await_stamps, namespace
 from jinbao_agent.clock import SystemClock
 from jinbao_agent.probes import Prober, bursts, flights, icmp_rights, sockets
 from jinbao_agent.sample import outcome_problem
@@ -55,6 +55,7 @@ def test_a_loop_that_was_blocked_beyond_the_wait_loses_nothing_and_lengthens_not
     async def play() -> set[tuple[str, bool]]:
         async with Prober() as prober:
             await prober.probe(HOME, 1.0)
+            await_stamps()
             await asyncio.sleep(bursts.PAUSE_S)  # a new burst
             asked = [asyncio.create_task(prober.probe(target, 1.0)) for target in county(count)]
             await asyncio.sleep(0)  # they are out
@@ -85,6 +86,7 @@ def test_a_clock_set_in_flight_changes_no_round_trip(before_us: int, after_us: i
     async def play() -> tuple[str, bool, int]:
         async with Prober(clock) as prober:
             await prober.probe(HOME, 1.0)
+            await_stamps()
             clock.ahead_us = before_us
             asked = asyncio.create_task(prober.probe(HOME, 1.0))
             await asyncio.sleep(0)

@@ -6,6 +6,7 @@ import struct
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -34,6 +35,20 @@ def ask(inside: Namespace, answers: Answers, wait_s: float = 5.0) -> tuple[Resul
             return await prober.probe(Target("icmp", SOMEBODY), wait_s), prober.stats
 
     with neighbour6(inside, answers):
+        return inside.run(play)
+
+
+def outlast(inside: Namespace, answers: Answers) -> tuple[Result, Mapping[str, int]]:
+    """What comes of a probe once all these answers have come and its time is up."""
+
+    async def play() -> tuple[Result, Mapping[str, int]]:
+        async with Prober() as prober:
+            asked = asyncio.create_task(prober.probe(Target("icmp", SOMEBODY), 0.05))
+            await asyncio.sleep(0)
+            liar.release()
+            return await asked, prober.stats
+
+    with neighbour6(inside, lambda request: [replace(answer, held=True) for answer in answers(request)]) as liar:
         return inside.run(play)
 
 
@@ -79,20 +94,20 @@ def test_a_mangled_answer_alone_is_a_bad_reply_and_before_a_good_one_nothing(
     inside: Namespace, change: Callable[[bytes], bytes]
 ) -> None:
     bad = lambda request: Answer(echo_reply6(request, change(request.payload)))  # noqa: E731
-    result, stats = ask(inside, lambda request: [bad(request)], 0.25)
+    result, stats = outlast(inside, lambda request: [bad(request)])
     assert (result.outcome, result.rtt_us, stats["bad_payload"]) == ("bad_reply", None, 1)
     assert ask(inside, lambda request: [bad(request), Answer(echo_reply6(request))])[0].outcome == "reply"
 
 
 def test_an_answer_with_a_wrong_checksum_never_came(inside: Namespace) -> None:
     """The kernel lets no socket see it (RFC 3542 section 3.1), and counts it like one for which a raw socket had no room."""
-    result, stats = ask(inside, lambda request: [Answer(echo_reply6(request, damage=0x5555))], 0.25)
+    result, stats = outlast(inside, lambda request: [Answer(echo_reply6(request, damage=0x5555))])
     assert (result.outcome, stats["queue_drops"]) == ("lost", 0)
 
 
 def test_an_answer_from_somebody_else_is_not_believed(inside: Namespace) -> None:
     spoofed = lambda request: [Answer(echo_reply6(request, source=STRANGER), source=STRANGER)]  # noqa: E731
-    result, stats = ask(inside, spoofed, 0.25)
+    result, stats = outlast(inside, spoofed)
     assert (result.outcome, stats["bad_source"]) == ("lost", 1)
 
 
@@ -127,7 +142,7 @@ def another_payload(packet: bytes) -> bytes:
 
 @pytest.mark.parametrize("change", [elsewhere, another_number, another_payload, lambda packet: packet[:44]])
 def test_an_error_about_a_packet_we_never_sent_is_ignored(inside: Namespace, change: Callable[[bytes], bytes]) -> None:
-    result, _ = ask(inside, lambda request: [complaint(request, quoted=change(request.packet))], 0.25)
+    result, _ = outlast(inside, lambda request: [complaint(request, quoted=change(request.packet))])
     assert result.outcome == "lost"
 
 

@@ -69,6 +69,17 @@ def test_a_good_answer_after_bad_ones_is_a_reply() -> None:
     assert result.outcome == "reply"
 
 
+def test_a_flood_of_lies_before_the_answer_changes_nothing() -> None:
+    def answers(liar: Liar, asked: bytes) -> Iterable[bytes]:
+        yield from (os.urandom(112) for _ in range(300))
+        yield from (honest(asked, key=os.urandom(32)) for _ in range(300))
+        yield from [honest(asked)] * 3
+
+    result, stats = ask(answers, 30.0)
+    assert result.outcome == "reply"
+    assert (stats["bad_payload"], stats["bad_auth"]) == (300, 300)
+
+
 def test_an_answer_from_somebody_else_is_not_believed_even_if_it_is_authentic() -> None:
     def elsewhere(liar: Liar, asked: bytes) -> Iterable[bytes]:
         liar.say(honest(asked), source="127.0.0.66")

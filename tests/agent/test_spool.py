@@ -38,6 +38,7 @@ sample_lists = st.lists(one_sample, max_size=60)
 event_lists = st.lists(st.builds(event, st.sampled_from(["start", "stop", "clock_step"]), st.integers(0, 10**6)), max_size=5)
 
 
+@settings(deadline=None)
 @given(sample_lists, event_lists, st.integers(200, 4000))
 def test_pieces_are_the_same_records_in_order_and_no_body_is_too_long(
     many: list[Sample], events: list[Event], limit: int
@@ -49,6 +50,7 @@ def test_pieces_are_the_same_records_in_order_and_no_body_is_too_long(
         assert len(part) + len(told) <= 1 or len(encode_body(part, told)) <= limit
 
 
+@settings(deadline=None)
 @given(sample_lists, event_lists, st.integers(200, 4000))
 def test_batches_continue_the_chain_and_bear_its_authors_signature(many: list[Sample], events: list[Event], limit: int) -> None:
     records = Records("township", BOOT, many, events, CLOCK)

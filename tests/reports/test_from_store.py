@@ -13,6 +13,7 @@ from jinbao_agent.sample import Event, Sample
 from jinbao_collector.centre import Centre
 from jinbao_collector.door import Holder, issue
 from jinbao_collector.store import sealing
+from jinbao_reports.cli import main
 from jinbao_reports.evidence.package import Order, make_package
 from jinbao_reports.evidence.source import EvidenceError
 from jinbao_reports.explain import explanation
@@ -179,6 +180,21 @@ def test_no_package_is_made_of_what_nobody_signed(centre: Centre, tmp_path: Path
     with pytest.raises(EvidenceError, match="nobody signed these samples"):
         make_package(Order(asked), tmp_path / "package.zip")
     assert not (tmp_path / "package.zip").exists()
+
+
+def test_the_command_reads_a_server_by_its_address_and_says_what_it_is_worth(
+    centre: Centre, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with SERVERS["victoriametrics"](tmp_path) as server:
+        server.fill(centre.place.home.root)
+        words = ["--links", str(tmp_path / "links.toml"), "--contract", str(tmp_path / "contract.toml"), "--period", "2021-04"]
+        assert main(["compute", "--store", server.address, *words, "--json", "--lang", "en"]) in (0, 1)
+        shown = capsys.readouterr()
+        assert json.loads(shown.out)["links"][0]["outages"]
+        assert shown.err == "taken from a replica, not evidence-grade\n"
+    assert main(["compute", "--store", "http://user@host:1", *words]) == 2
+    assert main(["compute", "--store", server.address, *words]) == 3
+    assert "cannot be reached" in capsys.readouterr().err
 
 
 def test_unsigned_without_a_data_directory_is_refused(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ FIGURES = {
 }
 """What is asked of which fields, by hour and by tags."""
 
+Span = tuple[int, int]
+"""Milliseconds, half-open."""
 _SLACK_US = 3000
 """Instants are cut to the millisecond, and in step by the clock that never steps means one millisecond less."""
 

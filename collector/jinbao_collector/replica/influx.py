@@ -5,8 +5,8 @@ Texts are bound as Flux string literals. Times are fetched as they are printed, 
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from influxdb_client.rest import ApiException
 
 from jinbao_agent.sample import Event
 from jinbao_collector.replica import BUCKET, FORBIDDEN, REFUSED, TOKEN, UNREACHABLE, ReplicaTrouble
-from jinbao_collector.replica.hours import FIGURES, Hours
+from jinbao_collector.replica.hours import FIGURES, HOUR_MS, Hours, Span
 from jinbao_collector.replica.points import EVENT, SAMPLE, Tags, event_of, samples_of_points, tag, tags_of, untag
 from jinbao_collector.series import Ints, ints
 from jinbao_collector.store import SeriesKey
@@ -25,11 +25,10 @@ from jinbao_collector.store.samples import Samples
 _ALL = "1970-01-01T00:00:00Z", "2255-01-01T00:00:00Z"
 _STATES = {401: TOKEN, 403: FORBIDDEN, 404: BUCKET, 400: REFUSED}
 _TIMEOUT_MS = 600_000
-_DAYS_AT_ONCE = 8 * 86_400_000
+_DAYS_AT_ONCE, _SPANS_AT_ONCE = 8 * 86_400_000, 100
+_HOUR_US = HOUR_MS * 1000
 _COLUMNS = 'keep(columns: ["_time", "_value", "_field", "outcome", "boot", "interval", "clock"])'
 _DIALECT = Dialect(header=True, annotations=[], delimiter=",")
-
-Row = Mapping[str, str]
 
 
 class Influx:
@@ -49,14 +48,16 @@ class Influx:
   |> filter(fn: (r) => r._measurement == "{SAMPLE}" and r._field == "seq")
   |> group(columns: ["link", "vantage", "target"])
   |> first()'''
-        return {(untag(row["link"]), row["vantage"], untag(row["target"])) for row in self._rows(flux)}
+        found = (table.tags for table in self._tables(flux))
+        return {(untag(tags["link"]), tags["vantage"], untag(tags["target"])) for tags in found}
 
     def hours(self, key: SeriesKey) -> Hours:
-        parts = [f"data = {self._points(key, *_ALL)}"]
+        # Each figure begins anew: tables that two of them share are read into memory, not added up where they lie.
+        parts = []
         for figure, fields in FIGURES.items():
             these = " or ".join(f'r._field == "{field}"' for field in fields)
             parts.append(
-                f"data |> filter(fn: (r) => {these})"
+                f"{self._points(key, *_ALL)} |> filter(fn: (r) => {these})"
                 f' |> aggregateWindow(every: 1h, fn: {figure}, createEmpty: false, timeSrc: "_start")'
                 f" |> {_COLUMNS}"
                 f' |> yield(name: "{figure}")'
@@ -64,20 +65,23 @@ class Influx:
         return Hours.of(self._figures("\n".join(parts)))
 
     def _figures(self, flux: str) -> Iterator[tuple[Tags, int, str, int]]:
-        for row in self._rows(flux):
-            hour = int(np.datetime64(row["_time"].removesuffix("Z"), "h").astype(np.int64))
-            yield tags_of(row), hour, f"{row['_field']} {row['result']}", int(row["_value"])
+        for table in self._tables(flux):
+            tags, name = tags_of(table.tags), f"{table.tags['_field']} {table.tags['result']}"
+            for hour, value in zip((table.stamps // _HOUR_US).tolist(), table.numbers.tolist(), strict=True):
+                yield tags, hour, name, value
 
-    def samples(self, key: SeriesKey, since_ms: int, until_ms: int) -> list[Samples]:
+    def samples(self, key: SeriesKey, spans: Iterable[Span]) -> list[Samples]:
         found = []
-        for begin in range(since_ms, until_ms, _DAYS_AT_ONCE):
-            window = _instant(begin), _instant(min(begin + _DAYS_AT_ONCE, until_ms))
-            flux = f"""{self._points(key, *window)}
-  |> keep(columns: ["_time", "_value", "_field", "outcome", "boot", "interval", "clock"])"""
-            points: dict[Tags, dict[str, tuple[Ints, Ints]]] = {}
-            for (tags, field), rows in groupby(self._rows(flux), lambda row: (tags_of(row), row["_field"])):
-                points.setdefault(tags, {})[field] = _columns(list(rows))
-            found += [samples_of_points(tags, fields) for tags, fields in points.items() if "seq" in fields]
+        for request in _requests(spans):
+            asked = (
+                f'{self._points(key, _instant(since), _instant(until))} |> {_COLUMNS} |> yield(name: "{number}")'
+                for number, (since, until) in enumerate(request)
+            )
+            points: dict[tuple[str, Tags], dict[str, tuple[Ints, Ints]]] = {}
+            for table in self._tables("\n".join(asked)):
+                place = table.tags["result"], tags_of(table.tags)
+                points.setdefault(place, {})[table.tags["_field"]] = table.stamps, table.numbers
+            found += [samples_of_points(tags, fields) for (_, tags), fields in points.items() if "seq" in fields]
         return found
 
     def events(self, since_ms: int, until_ms: int) -> list[Event]:
@@ -85,7 +89,7 @@ class Influx:
             return []
         flux = f'''{self._from(_instant(since_ms), _instant(until_ms))}
   |> filter(fn: (r) => r._measurement == "{EVENT}" and r._field == "at")'''
-        return [event_of(row, int(row["_value"])) for row in self._rows(flux)]
+        return [event_of(table.tags, at_us) for table in self._tables(flux) for at_us in table.numbers.tolist()]
 
     def _from(self, since: str, until: str) -> str:
         return (
@@ -97,7 +101,7 @@ class Influx:
         return f'''{self._from(since, until)}
   |> filter(fn: (r) => r._measurement == "{SAMPLE}" and r.link == {link} and r.vantage == {vantage} and r.target == {target})'''
 
-    def _rows(self, flux: str) -> Iterator[Row]:
+    def _tables(self, flux: str) -> "Iterator[_Table]":
         try:
             answer = self._asking.query_raw(flux, dialect=_DIALECT)
             answer.auto_close = False  # or the last line could not be read
@@ -110,24 +114,65 @@ class Influx:
             raise ReplicaTrouble(UNREACHABLE, f"{self.address}: cannot be reached: {problem}") from None
 
 
-def _tables(text: Any) -> Iterator[Row]:
-    """The rows of all tables: before each of another shape stands a line of names, and an empty one before that."""
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Points that share their tags: those, `result` and `_field` among them; times as printed, and values."""
+
+    tags: Mapping[str, str]
+    times: list[str]
+    values: list[str]
+
+    @property
+    def stamps(self) -> Ints:
+        """Microseconds."""
+        stamps: Ints = np.array([time.removesuffix("Z") for time in self.times], "datetime64[us]").astype(np.int64)
+        return stamps
+
+    @property
+    def numbers(self) -> Ints:
+        return ints(map(int, self.values))
+
+
+def _tables(text: Any) -> Iterator[_Table]:
+    """Before each table of another shape stands a line of names, and an empty one before that."""
     names: list[str] | None = None
+    made: _Table | None = None
+    number = time = value = -1
     for cells in csv.reader(text):
         if not cells:
             names = None
         elif names is None:
             names = cells
+            if "error" in names:
+                continue
+            number, time, value = (names.index(name) for name in ("table", "_time", "_value"))
+            if made:
+                yield made
+            made = None
+        elif "error" in names:
+            raise ReplicaTrouble(REFUSED, f"the server gave up: {' '.join(cells)}")
         else:
-            row = dict(zip(names, cells, strict=True))
-            if row.get("error"):
-                raise ReplicaTrouble(REFUSED, f"the server gave up: {row['error']}")
-            yield row
+            if made is None or made.tags["table"] != cells[number]:
+                if made:
+                    yield made
+                made = _Table(dict(zip(names, cells, strict=True)), [], [])
+            made.times.append(cells[time])
+            made.values.append(cells[value])
+    if made:
+        yield made
 
 
-def _columns(rows: list[Row]) -> tuple[Ints, Ints]:
-    stamps = np.array([row["_time"].removesuffix("Z") for row in rows], "datetime64[us]").astype(np.int64)
-    return stamps, ints(int(row["_value"]) for row in rows)
+def _requests(spans: Iterable[Span]) -> Iterator[list[Span]]:
+    """Spans of some days at most, so many together that asking costs little beside answering."""
+    request: list[Span] = []
+    for since, until in spans:
+        for begin in range(since, until, _DAYS_AT_ONCE):
+            request.append((begin, min(begin + _DAYS_AT_ONCE, until)))
+            if len(request) == _SPANS_AT_ONCE or sum(end - start for start, end in request) >= _DAYS_AT_ONCE:
+                yield request
+                request = []
+    if request:
+        yield request
 
 
 def _instant(at_ms: int) -> str:

@@ -4,7 +4,7 @@ Where the sums leave any doubt, whether of order, of step or of contradiction, t
 answers are those of the embedded store. It is no snapshot, and nothing in it is signed.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Protocol, TypeVar
@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 
 from jinbao_agent.sample import Event
-from jinbao_collector.replica.hours import HOUR_MS, Hours
+from jinbao_collector.replica.hours import HOUR_MS, Hours, Span
 from jinbao_collector.series import NO_SAMPLES, Ints, Series
 from jinbao_collector.store import Flaw, SeriesKey, in_order
 from jinbao_collector.store.samples import Samples, distinct, resolved, within
@@ -22,7 +22,6 @@ from jinbao_collector.stretches import Bools, Stretches, joined, over, singly
 _EARLIEST_MS, _LATEST_MS = 0, 2**53 // 1000
 """No point lies outside: see replica/points.py."""
 
-Span = tuple[int, int]
 Found = TypeVar("Found", Series, Stretches)
 
 
@@ -37,8 +36,8 @@ class Asking(Protocol):
         """Of all of a rung's points."""
         ...
 
-    def samples(self, key: SeriesKey, since_ms: int, until_ms: int) -> list[Samples]:
-        """All points of [since, until), in any order and repetition."""
+    def samples(self, key: SeriesKey, spans: Iterable[Span]) -> list[Samples]:
+        """All points of these spans, in any order and repetition."""
         ...
 
     def events(self, since_ms: int, until_ms: int) -> list[Event]: ...
@@ -127,7 +126,7 @@ class ServerReader:
 
     def _samples(self, key: SeriesKey, spans: Iterator[Span]) -> Series:
         """Those of these spans, in none of which a sample may contradict one outside of them."""
-        parts = [part for span in spans for part in self._asking.samples(key, *span)]
+        parts = self._asking.samples(key, spans)
         return resolved(distinct(parts)) if any(map(len, parts)) else NO_SAMPLES
 
     def _noted(self, key: SeriesKey, found: Found) -> Found:

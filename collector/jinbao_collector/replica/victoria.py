@@ -6,14 +6,14 @@ grid.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import urllib3
 
 from jinbao_agent.sample import Event
 from jinbao_collector.replica import UNREACHABLE, ReplicaTrouble
-from jinbao_collector.replica.hours import FIELDS, FIGURES, HOUR_MS, Hours
+from jinbao_collector.replica.hours import FIELDS, FIGURES, HOUR_MS, Hours, Span
 from jinbao_collector.replica.points import EVENT, SAMPLE, Tags, event_of, samples_of_points, tag, tags_of, untag
 from jinbao_collector.series import NONE, ints
 from jinbao_collector.store import SeriesKey
@@ -47,11 +47,14 @@ class Victoria:
     def hours(self, key: SeriesKey) -> Hours:
         return Hours.of(self._figures(key))
 
-    def samples(self, key: SeriesKey, since_ms: int, until_ms: int) -> list[Samples]:
+    def samples(self, key: SeriesKey, spans: Iterable[Span]) -> list[Samples]:
         found = []
-        for begin in range(since_ms, until_ms, _DAYS_AT_ONCE):
+        pieces = (
+            (begin, min(begin + _DAYS_AT_ONCE, until)) for since, until in spans for begin in range(since, until, _DAYS_AT_ONCE)
+        )
+        for piece in pieces:
             points: dict[Tags, dict[str, Any]] = {}
-            for metric, stamps, values in self._exported(self._selector(key), begin, min(begin + _DAYS_AT_ONCE, until_ms)):
+            for metric, stamps, values in self._exported(self._selector(key), *piece):
                 field = metric["__name__"].removeprefix(f"{SAMPLE}_")
                 points.setdefault(tags_of(metric), {})[field] = ints(stamps), ints(map(int, values))
             found += [samples_of_points(tags, fields) for tags, fields in points.items() if "seq" in fields]
