@@ -172,9 +172,12 @@ def _compare(place: Place, county: dict[SeriesKey, Samples]) -> None:
 
 
 def _size(file: Path) -> int:
+    """Pages in use. Those that hours left behind when they became days are used again; in a year they are nothing."""
     with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as db:
-        (pages,), (size,) = db.execute("PRAGMA page_count").fetchone(), db.execute("PRAGMA page_size").fetchone()
-    return int(pages) * int(size)
+        pages, free, size = (
+            db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
+        )
+    return (int(pages) - int(free)) * int(size)
 
 
 def _parquet(folder: Path, county: dict[SeriesKey, Samples]) -> int:

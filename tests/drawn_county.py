@@ -121,7 +121,7 @@ def samples_of(county: dict[Key, tuple[str, int]]) -> list[Sample]:
 
 def results_of(signs: str) -> Results:
     series: Series = series_of(picture(signs), T)
-    return results(series, Meaning(2000))
+    return results(series, Meaning(2000, "", service=False, authentic=False))
 
 
 def contract(**more: Any) -> Document[Contract]:

@@ -93,7 +93,7 @@ class Ladder:
         """A rung's samples around all the instants, and which of them is nearest to each."""
         if (vantage, target) not in self._close:
             rung = self._rung(vantage, target)
-            reach = max(int(self.t_ref.max(initial=0)), rung.longest_interval)
+            reach = max(int(self.t_ref.max()), rung.longest_interval)
             close = rung.close_up(*as_spans(self.starts - reach, self.starts + reach + 1))
             self._close[vantage, target] = close, close.nearest(self.starts, self.t_ref)
         return self._close[vantage, target]

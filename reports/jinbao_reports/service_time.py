@@ -41,7 +41,7 @@ def parse_period(text: str, zone: ZoneInfo) -> Period:
     """'2021', '2021-Q2', '2021-04', '2021-04-10' or 'FROM/TO', half-open. Raises BadInput."""
     try:
         if "/" in text:
-            start, end = (_edge(edge, zone) for edge in text.split("/", 1))
+            start, end = (_edge(edge, zone) for edge in text.split("/"))
             kind = "span"
         else:
             first, last, kind = _calendar_days(text)

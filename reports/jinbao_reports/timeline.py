@@ -11,7 +11,7 @@ import numpy.typing as npt
 from jinbao_agent.sample import LATE, REFUSED, REPLY
 from jinbao_collector.series import Ints, Series
 from jinbao_collector.stretches import Samples, Stretches, singly
-from jinbao_reports.interval import Spans, complement, merge, near, union
+from jinbao_reports.interval import Span, Spans, complement, merge, near, union
 
 Bools = npt.NDArray[np.bool_]
 _NEVER = np.iinfo(np.int64).max
@@ -57,9 +57,9 @@ class Meaning:
     """
 
     wait_ms: int
-    host: str = ""
-    service: bool = False
-    authentic: bool = False
+    host: str
+    service: bool
+    authentic: bool
 
     def is_sample(self, outcome: str) -> bool:
         """A `not_sent` is a record of the agent's own fault."""
@@ -189,7 +189,11 @@ def as_spans(starts: Ints, ends: Ints) -> Spans:
     reach = np.maximum.accumulate(ends)
     first = np.flatnonzero(np.append(True, starts[1:] > reach[:-1]))
     last = np.append(first[1:], len(starts)) - 1
-    return tuple(zip(starts[first].tolist(), reach[last].tolist(), strict=True))
+    return tuple(pairs(starts[first], reach[last]))
+
+
+def pairs(left: Ints, right: Ints) -> list[Span]:
+    return list(zip(left.tolist(), right.tolist(), strict=True))
 
 
 def failed_runs(samples: Results, up: Spans, singly: Callable[[int, int], Results]) -> tuple[Flap, ...]:
@@ -204,7 +208,7 @@ def failed_runs(samples: Results, up: Spans, singly: Callable[[int, int], Result
     if not len(failed):
         return ()
     successes_before = np.cumsum(samples.ok)[failed]
-    holds = list(zip(samples.at[failed].tolist(), samples.held[failed].tolist(), strict=True))
+    holds = pairs(samples.at[failed], samples.held[failed])
     cuts = [0, *(np.flatnonzero(np.diff(successes_before)) + 1).tolist(), len(failed)]
     return tuple(Flap(merge(holds[a:b]), tuple(at for at, _ in holds[a:b])) for a, b in pairwise(cuts))
 
@@ -216,7 +220,7 @@ def _failures_singly(samples: Results, edges: Ints, singly: Callable[[int, int],
     if not touches.any():
         return samples
     parts = [samples.take(~touches)]
-    for at, held in zip(samples.at[touches].tolist(), samples.held[touches].tolist(), strict=True):
+    for at, held in pairs(samples.at[touches], samples.held[touches]):
         part = singly(at, held)
         # Each holds to the next, and the last as long as its row.
         parts.append(replace(part, held=np.append(part.at[1:], held)))

@@ -170,6 +170,7 @@ def test_answers_our_own_queue_had_no_room_for_are_not_the_links_loss(monkeypatc
 
     async def play() -> tuple[set[str], int]:
         async with Prober() as prober:
+            await_stamps()
             results = await prober.sweep(county(400), 0.1)
             return {result.outcome for result in results}, prober.stats["queue_drops"]
 

@@ -50,7 +50,8 @@ def restamped(found: list[Sample], steps: list[Event]) -> list[int]:
     """The samples' instants on the right clock, one by one; run together, they have the same edges."""
     source = Recorded({(LINK, "township", "core"): series_of(found, T // 1000)})
     rung = Rung.prepare(
-        Source(source, (LINK, "township", "core"), FOREVER[0], Meaning(2000)), steps_of(steps, LINK, "township")
+        Source(source, (LINK, "township", "core"), FOREVER[0], Meaning(2000, "", service=False, authentic=False)),
+        steps_of(steps, LINK, "township"),
     )
     at = rung.close_up(*FOREVER).records.at.tolist()
     assert (rung.records.at[0], rung.records.last[-1], rung.records.count.sum()) == (at[0], at[-1], len(at))

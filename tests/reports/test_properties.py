@@ -3,6 +3,7 @@
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -29,7 +30,7 @@ from jinbao_reports.interval import Span, Spans, complement, intersect, merge, s
 from jinbao_reports.judge import LinkJudgement
 from jinbao_reports.service_time import Period
 from jinbao_reports.statement import statement
-from jinbao_reports.timeline import Timeline, hysteresis
+from jinbao_reports.timeline import Timeline, as_spans, hysteresis, within
 
 CLASSES = ("up", "counted", "excluded", "not_carrier", "disputed", "unclaimed", "unknown")
 County = dict[Key, tuple[str, int]]
@@ -46,6 +47,21 @@ def test_sets_of_time_obey_the_laws_of_sets(left: list[Span], right: list[Span])
     assert total(union(a, b)) == total(a) + total(b) - total(intersect(a, b))
     assert union(intersect(a, b), subtract(a, b)) == a
     assert complement(complement(a)) == a
+
+
+@settings(deadline=None)
+@given(spans)
+def test_columns_of_starts_and_ends_are_the_same_set_of_time(drawn: list[Span]) -> None:
+    drawn = sorted(drawn)
+    starts, ends = (np.array([span[edge] for span in drawn], np.int64) for edge in (0, 1))
+    assert as_spans(starts, ends) == merge(drawn)
+
+
+@settings(deadline=None)
+@given(spans, st.lists(st.integers(0, 500), max_size=12))
+def test_an_instant_lies_within_half_open_spans(drawn: list[Span], instants: list[int]) -> None:
+    instants, known = sorted(instants), merge(drawn)
+    assert within(known, np.array(instants, np.int64)).tolist() == [any(a <= at < b for a, b in known) for at in instants]
 
 
 @settings(deadline=None)
