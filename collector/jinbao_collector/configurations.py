@@ -66,8 +66,8 @@ def versions(ledger: Ledger, agent: str) -> list[Row]:
 def issue(ledger: Ledger, documents: Path, agent: str, content: Mapping[str, Any], now_ms: int, heard: int = 0) -> int | None:
     """A new version with this content, unless it is the newest version's already; its number. Raises LedgerError or OSError.
 
-    `heard` is the newest version that the agent itself speaks of. After a restore the ledger may know no more of it, and the agent
-    would take none of that number or below.
+    `heard` is the newest version that the agent itself speaks of. After a restore the ledger may know no more of it, but the
+    agent would take none of that number or below.
     """
     data = canonical(content).encode()
     digest = sha256(data)
