@@ -8,7 +8,7 @@ import gzip
 import json
 import secrets
 import zlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -135,46 +135,49 @@ class Door:
         ladder = Ladder(holder, self._links())
         for line in filter(str.strip, text.split("\n")):
             try:
-                point = parse(line)
-                sample = ladder.sample(point, to_ns)
+                samples = ladder.samples(parse(line), to_ns)
             except ValueError as problem:
                 bad.append(f"unable to parse '{line}': {problem}")
                 continue
-            if sample is None:
-                self.counts["ignored"] += 1
-            else:
-                found.append(sample)
+            self.counts["ignored"] += not samples
+            found += samples
         return found, bad
 
 
 class Ladder:
-    """Which rung a point is of: links.toml says what is probed, the token for whom."""
+    """Which rungs a point is of: links.toml says what is probed, the token for whom."""
 
     def __init__(self, holder: Holder, links: Links) -> None:
         self._holder, self._links = holder, links
-        self._places = {asked: place for place, target in _targets(holder, links) for asked in _names(target)}
+        # Links may share a target, such as the application at the county: what is known of it is known for each.
+        self._places: defaultdict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+        for place, target in _targets(holder, links):
+            for asked in _names(target):
+                self._places[asked].append(place)
 
-    def sample(self, point: Point, to_ns: int) -> Sample | None:
-        """None for other measurements, and for what no rung of its links is. Raises ValueError."""
+    def samples(self, point: Point, to_ns: int) -> list[Sample]:
+        """One for each rung; none for other measurements, and for what no rung of its links is. Raises ValueError."""
         if point.measurement not in telegraf.MEASUREMENTS:
-            return None
-        place = self._places.get((point.measurement, _same(point)))
+            return []
+        places = self._places.get((point.measurement, _same(point)), [])
         at_us = plausible(point.stamp * to_ns // 1000, "a time in the precision that was named")
-        if place is None:
-            return None
+        if not places:
+            return []
         result = telegraf.outcome(point)
         if result.token == REPLY and result.rtt_us is None:
             raise ValueError("answered, but without a response time")
-        link, target = place
-        return Sample(
-            link=link,
-            vantage=self._holder.vantage,
-            target=target,
-            sent_us=at_us,
-            outcome=result.token,
-            rtt_us=result.rtt_us,
-            interval_ms=self._holder.interval_ms or self._links.interval(target),
-        )
+        return [
+            Sample(
+                link=link,
+                vantage=self._holder.vantage,
+                target=name,
+                sent_us=at_us,
+                outcome=result.token,
+                rtt_us=result.rtt_us,
+                interval_ms=self._holder.interval_ms or self._links.interval(name),
+            )
+            for link, name in places
+        ]
 
 
 def _targets(holder: Holder, links: Links) -> Iterator[tuple[tuple[str, str], Target]]:

@@ -93,6 +93,20 @@ def test_a_token_speaks_for_its_links_and_vantage_alone(centre: Centre) -> None:
     }
 
 
+def test_a_target_that_links_share_is_known_for_each_of_them(centre: Centre) -> None:
+    shared = LINKS.replace('core = "127.0.0.9"', 'core = "127.0.0.1", app = "tcp://127.0.0.1:19443"')
+    (centre.place.home.root.parent / "links.toml").write_text(shared)
+    write(centre, token_of(centre, links=(LINK, OTHER_LINK)), BODY)
+    found = kept(centre)
+    for rung in ("core", "app"):
+        assert found[LINK, "township", rung] == found[OTHER_LINK, "township", rung]
+    write(centre, token_of(centre, "county", ("*",), "county"), BODY)
+    assert {key for key in kept(centre) if key[1:] == ("county", "app")} == {
+        (LINK, "county", "app"),
+        (OTHER_LINK, "county", "app"),
+    }
+
+
 def test_only_a_good_token_opens(centre: Centre) -> None:
     token = token_of(centre)
     with pytest.raises(LedgerError, match="'tw-01': has a token already; take it back first"):
@@ -192,4 +206,4 @@ def test_the_examples_are_toml_and_ask_what_the_example_county_declares(file: Pa
     ladder = Ladder(Holder("x", file.stem, ("*",), None), links)
     for address in conf["inputs"]["ping"][0]["urls"]:
         point = Point("ping", {"url": address}, {"packets_transmitted": 1, "packets_received": 0}, 1795393422)
-        assert ladder.sample(point, 10**9) is not None, address
+        assert ladder.samples(point, 10**9), address
