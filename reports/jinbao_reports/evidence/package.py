@@ -17,6 +17,7 @@ from jinbao_reports.evidence.selection import Day, Window, rows_of, wanted
 from jinbao_reports.evidence.source import EvidenceError, Source, as_json, opened
 from jinbao_reports.evidence.verify import chains
 from jinbao_reports.evidence.verify.rows import packed
+from jinbao_reports.files import parse_as_of
 from jinbao_reports.judge import contract_in_force
 from jinbao_reports.legal_days import SHIPPED
 from jinbao_reports.load import Asked, gather
@@ -84,6 +85,9 @@ def make_package(order: Order, file: Path, told: Told = lambda what, done, whole
         known_until = source.end_of_newest(contract.value.zone)
         if asked.as_of is None and period.span[1] > known_until:
             order = replace(order, asked=replace(asked, as_of=Writer(contract.value.zone).instant(known_until)))
+        elif asked.as_of is not None and min(period.span[1], parse_as_of(asked.as_of)) > known_until:
+            until = Writer(contract.value.zone).instant(known_until)
+            raise EvidenceError(f"--as-of {asked.as_of}: the manifests know nothing after {until}; judge as of that, or wait")
         drawn = _draw(source, order, period, told)
         return _write(source, order, drawn, file, told)
 

@@ -189,6 +189,14 @@ def test_a_period_that_is_not_over_is_judged_as_of_its_newest_manifest(site: Sit
     assert verify_package(file, Known(sheets=[site.manifest_hash(DAYS[-1])])).outcome == "verified"
 
 
+def test_a_report_cannot_judge_beyond_its_newest_manifest(
+    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = site.asked("--as-of", "2021-04-13T00:00:00+08:00", "--out", str(tmp_path / "x.zip"), period="2021-04")
+    code, _, err = run(capsys, "package", *asked)
+    assert (code, "know nothing after 2021-04-12T00:00:00+08:00" in err) == (2, True)
+
+
 def test_contradictions_in_the_journal_are_told_again(tmp_path: Path) -> None:
     """A clone forks the chain, a revoked key goes on, an agent is installed anew: the same integrity marks, recomputed."""
     site = make_site(tmp_path)

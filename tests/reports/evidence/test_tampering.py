@@ -110,6 +110,14 @@ def last_day_gone_and_told_so(forger: Forger) -> None:
     forger.json("package.json", lambda facts: facts.update(until_day=DAYS[-2]))
 
 
+def period_s_end_gone(forger: Forger) -> None:
+    """The report's last day cut off with all after it, and everything told to fit: nothing of it was measured, it says."""
+    for day in DAYS[2:]:
+        del forger.members[f"rows/{day}.rows"], forger.members[f"manifests/{day}.manifest"]
+    ledger_to(forger, DAYS[1])
+    forger.json("package.json", lambda facts: facts.update(until_day=DAYS[1]))
+
+
 def ledger_to(forger: Forger, day: str) -> None:
     """As the manifest of that day attests it."""
     head = Signed.from_lines(forger.members[f"manifests/{day}.manifest"]).fields()["ledger"]["position"]
@@ -303,6 +311,7 @@ FORGERIES: dict[str, list[Forgery]] = {
     "tail": [last_day_gone],
     "ledger_tail": [entry_after_the_last_manifest],
     "revoked_back": [key_revoked_back],
+    "short": [period_s_end_gone],
     "backdated": [back_dated_entry],
     "ledger_head": [rewritten_ledger],
     "ledger_row": [altered_entry],

@@ -55,13 +55,17 @@ def check_day(package: Package, chains: Chains, day: str, verifies: Verifies | N
 
 
 def check_disclosed(package: Package, chains: Chains, found: dict[str, Found]) -> int:
-    """That no row of the report's period is withheld; how many batches of it have no body. Raises Broken.
+    """That no row of the report's period is withheld, and that its manifests go on to the end of what the report judges;
+    how many batches of it have no body. Raises Broken.
 
     A package of one outage withholds by its nature.
     """
+    first, last, end_ms = _judged(package)
+    newest = chains.manifests[-1]
+    if newest.day < last or newest.fields["at"] < end_ms:
+        raise Broken("short", day=newest.day, last=last)
     if package.facts.get("asked", {}).get("outage") is not None:
         return 0
-    first, last = _period(package)
     if chains.manifests[0].day > first and chains.manifests[0].positions[0] > 1:
         raise Broken("missing", name=f"manifests/{first}.manifest")
     bare = 0
@@ -76,15 +80,16 @@ def check_disclosed(package: Package, chains: Chains, found: dict[str, Found]) -
     return bare
 
 
-def _period(package: Package) -> tuple[str, str]:
-    """The first and the last day that the report judges."""
+def _judged(package: Package) -> tuple[str, str, int]:
+    """The first and the last day that the report judges, and the instant at which that ends (ms): its own word, for what
+    package.json asks for is nobody's."""
     report = package.json("report.json")
     try:
         begin, end = (datetime.fromisoformat(report["period"][edge]) for edge in ("from", "to"))
         if report["as_of"] is not None:
             end = min(end, datetime.fromisoformat(report["as_of"]).astimezone(end.tzinfo))
-        return str(begin.date()), str((end - timedelta(milliseconds=1)).date())
-    except (KeyError, TypeError, ValueError) as problem:
+        return str(begin.date()), str((end - timedelta(milliseconds=1)).date()), round(end.timestamp() * 1000)
+    except (KeyError, TypeError, ValueError, OverflowError) as problem:
         raise Broken("format", name="report.json", problem=problem) from None
 
 

@@ -66,6 +66,10 @@ SAYS = {
         "{day}: {count} journal rows of the report's period are withheld: only their hashes are here",
     ),
     "tail": ("数据只到{day}，不是证据包所称的日期", "the data end with {day}, not where the package says"),
+    "short": (
+        "报告评定至{last}，清单只到{day}：尾部被截去",
+        "the report judges up to {last}, but the manifests end with {day}: the tail was cut off",
+    ),
     "declared": ("{name}不是{day}清单所证的那一份", "{name} is not the one the manifest of {day} attests"),
     "calendar": (
         "工作日历被更换：既非本版本所带，也未写入清单（{sha256}）",
