@@ -22,7 +22,7 @@ from jinbao_reports.judge import contract_in_force
 from jinbao_reports.legal_days import SHIPPED
 from jinbao_reports.load import Asked, gather
 from jinbao_reports.notation import Writer
-from jinbao_reports.service_time import Period
+from jinbao_reports.service_time import Period, local_day
 from jinbao_reports.source import digest
 
 SCHEMA = "jinbao.package/1"
@@ -81,7 +81,7 @@ def make_package(order: Order, file: Path, told: Told = lambda what, done, whole
         raise EvidenceError("--unsigned: nobody signed these samples, so there is nothing that a package could prove")
     contract, period = contract_in_force([read_contract(one) for one in asked.contracts], asked.period)
     with opened(asked.store, contract.value.zone) as source:
-        _check_declared(source, asked)
+        _check_declared(source, asked, str(local_day(period.span[1] - 1, contract.value.zone)))
         known_until = source.end_of_newest(contract.value.zone)
         if asked.as_of is None and period.span[1] > known_until:
             order = replace(order, asked=replace(asked, as_of=Writer(contract.value.zone).instant(known_until)))
@@ -92,12 +92,14 @@ def make_package(order: Order, file: Path, told: Told = lambda what, done, whole
         return _write(source, order, drawn, file, told)
 
 
-def _check_declared(source: Source, asked: Asked) -> None:
-    """Files that the centre's manifests do not attest prove nothing."""
-    attested = source.attested()
-    files = [(asked.links, [attested["links"]]), *((file, list(attested["contracts"].values())) for file in asked.contracts)]
+def _check_declared(source: Source, asked: Asked, last: str) -> None:
+    """Files that neither the newest manifest nor that of the period's last day attests prove nothing."""
+    then = [day.signed.fields() for day in source.days if day.name <= last][-1:]
+    attested = [*then, source.attested()]
+    files = [(asked.links, [one["links"] for one in attested])]
+    files += [(file, [value for one in attested for value in one["contracts"].values()]) for file in asked.contracts]
     if asked.calendar is not None:
-        files.append((asked.calendar, [attested.get("calendar")]))
+        files.append((asked.calendar, [one.get("calendar") for one in attested]))
     for file, digests in files:
         if digest(file) not in digests:
             raise EvidenceError(
@@ -118,8 +120,8 @@ def _draw(source: Source, order: Order, period: Period, told: Told) -> _Drawn:
         if essence(statement, order.outage) == expected:
             return _Drawn(window, tuple(drawn), statement)
     raise EvidenceError(
-        f"--period {order.asked.period}: its figures rest on more than manifests attest: on batches or ledger entries that "
-        f"came after the manifest of {source.newest.name} (wait for the next, or judge --as-of it), or on what has no batch"
+        f"--period {order.asked.period}: its figures rest on more than manifests attest, batches or ledger entries that came "
+        f"after the manifest of {source.newest.name} (wait for the next, or judge --as-of its end), or on what has no batches"
     )
 
 

@@ -4,7 +4,15 @@ import datetime
 from collections.abc import Iterator
 from typing import Any
 
-from jinbao_reports.evidence.verification import BODIES_MISSING, OTHER_VERSION, PARTLY, UNANCHORED, VERIFIED, Verified
+from jinbao_reports.evidence.verification import (
+    BODIES_MISSING,
+    DECLARED_LATER,
+    OTHER_VERSION,
+    PARTLY,
+    UNANCHORED,
+    VERIFIED,
+    Verified,
+)
 from jinbao_reports.words import Text
 
 MADE = Text(
@@ -51,6 +59,10 @@ _PARTIAL = Text(
 )
 _DEMONSTRATION = Text("演示数据：均非实测", "demonstration data: nothing of it was measured")
 _STAMPED = Text("{day}的清单由时间戳机构于{at}见证", "the manifest of {day} was time-stamped at {at}")
+_LATER = Text(
+    "{name}系期后声明（{day}），期末当日的清单没有它",
+    "{name}: declared later, on {day}; the manifest of the period's last day does not have it",
+)
 _OUTCOMES = {
     VERIFIED: Text("属实：与外部锚点一致，至{until}", "VERIFIED: agrees with what you know from outside, through {until}"),
     PARTLY: Text(
@@ -64,6 +76,10 @@ _OUTCOMES = {
     BODIES_MISSING: Text(
         "报告期内有{bare}个批次没有内容：无法分辨是探针磁盘满时舍弃，还是事后取走；其余相符",
         "{bare} batches of the period have no body, dropped by a full spool or taken out later; all else agrees",
+    ),
+    DECLARED_LATER: Text(
+        "自洽，但所用声明是期后才有的，期间未必如此；请双方确认",
+        "consistent, but it rests on what was declared after the period, which may not have held then: ask both sides",
     ),
     OTHER_VERSION: Text(
         "自洽，但由版本{version}制作，数字未重算：pip install 'jinbao-uptime[reports]=={version}' 后再核对",
@@ -97,6 +113,7 @@ def facts(done: Verified, *, figures: bool) -> dict[str, Any]:
         "signatures": done.found.signatures,
         "report": done.report,
         "bytes": done.size,
+        "declared_later": [one._asdict() for one in done.later],
         "stamped": {day: _time(at) for day, at in done.stamped.items()},
     }
 
@@ -114,6 +131,8 @@ def lines(done: Verified, lang: str, *, figures: bool) -> Iterator[str]:
         yield _PARTIAL.to(lang, hidden=found.hidden, rows=found.rows)
     for day, at in done.stamped.items():
         yield _STAMPED.to(lang, day=day, at=_time(at))
+    for one in done.later:
+        yield _LATER.to(lang, name=one.name, day=one.day)
     yield _OUTCOMES[done.outcome].to(lang, through=done.through, until=done.until, version=done.version, bare=done.bare)
 
 

@@ -18,8 +18,16 @@ from jinbao_reports.evidence.package import accompanying
 from jinbao_reports.evidence.rebuild import Rebuilt
 from jinbao_reports.evidence.report import Json, report_of
 from jinbao_reports.evidence.source import as_json
-from jinbao_reports.evidence.verify.chains import Manifest, Verifies
-from jinbao_reports.evidence.verify.checks import Chains, check_anchors, check_day, check_disclosed, read_chains
+from jinbao_reports.evidence.verify.chains import Verifies
+from jinbao_reports.evidence.verify.checks import (
+    Chains,
+    Later,
+    check_anchors,
+    check_day,
+    check_declared,
+    check_disclosed,
+    read_chains,
+)
 from jinbao_reports.evidence.verify.container import Package
 from jinbao_reports.evidence.verify.days import Found
 from jinbao_reports.evidence.verify.said import Broken
@@ -29,7 +37,7 @@ from jinbao_reports.load import Asked, gather
 from jinbao_reports.source import BadInput
 
 VERIFIED, PARTLY, UNANCHORED = "verified", "anchored_in_part", "unanchored"
-OTHER_VERSION, BODIES_MISSING = "other_version", "bodies_missing"
+OTHER_VERSION, BODIES_MISSING, DECLARED_LATER = "other_version", "bodies_missing", "declared_later"
 Told = Callable[[str, int, int], None]
 _WORTH_A_PROCESS = 8
 """Days; fewer are checked sooner than another Python has started."""
@@ -47,7 +55,7 @@ class Known:
 @dataclass(frozen=True, slots=True)
 class Verified:
     """`through`: the day up to which something from outside speaks for it; `until`: its last manifest's. `bare`: batches of the
-    period without body. `partial`: only what was chosen to prove one outage."""
+    period without body. `partial`: only what was chosen to prove one outage. `later`: declared after the period."""
 
     outcome: str
     through: str | None
@@ -61,6 +69,7 @@ class Verified:
     partial: bool
     demonstration: bool
     stamped: Mapping[str, int] = field(default_factory=dict)
+    later: tuple[Later, ...] = ()
 
 
 def verify_package(
@@ -84,7 +93,7 @@ def verify_package(
     version = str(package.facts.get("made_by", {}).get("version"))
     ours = version == metadata.version("jinbao-uptime")
     try:
-        _check_declared(package, chains.manifests[-1])
+        later = _check_declared(package, chains)
         if ours:
             _check_accompanying(package, chains)
         if ours and recompute:
@@ -94,10 +103,10 @@ def verify_package(
         raise Broken("format", name="package.json", problem=repr(problem)) from problem
     until, report = chains.manifests[-1].day, package.sha256("report.json")
     outcome = UNANCHORED if through is None else VERIFIED if through == until else PARTLY
-    outcome = OTHER_VERSION if not ours else BODIES_MISSING if bare else outcome
+    outcome = OTHER_VERSION if not ours else BODIES_MISSING if bare else DECLARED_LATER if later else outcome
     partial, demonstration = package.facts["asked"].get("outage") is not None, _is_demonstration(chains)
     return Verified(
-        outcome, through, until, version, len(days), found, report, package.size, bare, partial, demonstration, stamped
+        outcome, through, until, version, len(days), found, report, package.size, bare, partial, demonstration, stamped, later
     )
 
 
@@ -116,16 +125,15 @@ def _check_tokens(package: Package, chains: Chains, known: Known) -> dict[str, i
     return found
 
 
-def _check_declared(package: Package, attested: Manifest) -> None:
-    """The declared files are the ones the last manifest attests, the calendar that or the one shipped with this version."""
-    fields = attested.fields
-    if package.sha256("config/links.toml") != fields["links"]:
-        raise Broken("declared", name="config/links.toml", day=attested.day)
-    for name in package.facts["asked"]["contracts"]:
-        if package.sha256(name) not in fields["contracts"].values():
-            raise Broken("declared", name=name, day=attested.day)
-    if package.sha256("config/calendar.toml") not in (shipped().sha256, fields.get("calendar")):
-        raise Broken("calendar", sha256=package.sha256("config/calendar.toml"))
+def _check_declared(package: Package, chains: Chains) -> tuple[Later, ...]:
+    """Those that were declared after the period. The calendar may also be the one shipped with this version. Raises Broken."""
+    calendar = package.sha256("config/calendar.toml")
+    later = check_declared(package, chains)
+    if calendar == shipped().sha256:
+        return tuple(one for one in later if one.name != "config/calendar.toml")
+    if not any(calendar == one.fields.get("calendar") for one in chains.manifests):
+        raise Broken("calendar", sha256=calendar)
+    return later
 
 
 def _is_demonstration(chains: Chains) -> bool:

@@ -181,6 +181,34 @@ def test_what_the_centre_did_not_declare_cannot_be_packed(
     assert "attests another file" in err
 
 
+def test_a_contract_declared_after_the_period_is_said_to_be_and_never_verified(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    site = make_site(tmp_path)
+    contract, old, file = tmp_path / "contract.toml", tmp_path / "then.toml", tmp_path / "x.zip"
+    old.write_text(CONTRACT_TOML)
+    contract.write_text(CONTRACT_TOML.replace("99.9%", "10%"))
+    site.clock.now_ms += 86_400_000
+    with Centre(site.place, site.clock) as centre:
+        centre.make_due_manifests()
+    sheet = site.manifest_hash("2021-04-12")
+    assert run(capsys, "package", *site.asked("--out", str(file)))[0] == 0
+    code, out, _ = run(capsys, "--lang", "en", "verify", str(file), "--sheet", sheet)
+    assert code == 3
+    assert "config/contract.toml: declared later, on 2021-04-12" in out
+    assert "VERIFIED" not in out
+    _, out, _ = run(capsys, "verify", str(file), "--sheet", sheet, "--json")
+    told = json.loads(out)
+    assert told["outcome"] == "declared_later"
+    assert told["declared_later"] == [{"name": "config/contract.toml", "day": "2021-04-12"}]
+    alike = alone(file, tmp_path, "--lang", "en", "--sheet", sheet)
+    assert (alike.returncode, "declared later, on 2021-04-12" in alike.stdout) == (3, True)
+    # The one that held then is attested by the period's own manifests.
+    then = [str(old) if word == str(contract) else word for word in site.asked("--out", str(file))]
+    assert run(capsys, "package", *then)[0] == 0
+    assert verify_package(file, Known(sheets=[sheet])).outcome == "verified"
+
+
 def test_a_period_that_is_not_over_is_judged_as_of_its_newest_manifest(site: Site, tmp_path: Path) -> None:
     file = tmp_path / "month.zip"
     assert main(["package", *site.asked("--out", str(file), period="2021-04")]) == 0

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from .checks import Chains, check_anchors, check_day, check_disclosed, read_chains
+from .checks import Chains, check_anchors, check_day, check_declared, check_disclosed, read_chains
 from .container import Package
 from .said import Broken
 from .signatures import verifier
@@ -24,6 +24,10 @@ _TOLD = {
     "bare": (
         "报告期内有{count}个批次没有内容：无法分辨是探针磁盘满时舍弃，还是事后取走",
         "{count} batches of the period have no body: dropped by a full spool or taken out later, nobody can tell",
+    ),
+    "later": (
+        "{member}系期后声明（{day}），期末当日的清单没有它",
+        "{member}: declared later, on {day}; the manifest of the period's last day does not have it",
     ),
     "anchored": ("与外部锚点一致，至{day}", "agrees with what you know from outside, through {day}"),
     "partly": ("锚点只到{day}，其后自洽但无锚", "anchored through {day} only; what follows is consistent, unanchored"),
@@ -69,8 +73,11 @@ def _check(asked: argparse.Namespace, tell: object) -> int:
         tell("unsigned")
     if bare:
         tell("bare", count=bare)
+    later = check_declared(package, chains)
+    for one in later:
+        tell("later", member=one.name, day=one.day)
     _tell_anchor(chains, through, tell)
-    return 0 if verifies and not bare and through == chains.manifests[-1].day else 3
+    return 0 if verifies and not bare and not later and through == chains.manifests[-1].day else 3
 
 
 def _tell_anchor(chains: Chains, through: str | None, tell: object) -> None:

@@ -93,6 +93,49 @@ def _judged(package: Package) -> tuple[str, str, int]:
         raise Broken("format", name="report.json", problem=problem) from None
 
 
+class Later(NamedTuple):
+    """A declared file that the manifest of the period's last day does not attest; the first that does is of `day`."""
+
+    name: str
+    day: str
+
+
+def check_declared(package: Package, chains: Chains) -> tuple[Later, ...]:
+    """Each declared file is attested by the manifest of the report's last day or by the newest; those that only later ones
+    attest. Raises Broken.
+
+    A calendar that no manifest attests may be the one shipped with a version, which only that version knows.
+    """
+    last = _judged(package)[1]
+    later = [_declared(package, chains.manifests, last, "config/links.toml", "links")]
+    try:
+        contracts = [str(name) for name in package.facts["asked"]["contracts"]]
+    except (KeyError, TypeError) as problem:
+        raise Broken("format", name="package.json", problem=repr(problem)) from None
+    for name in contracts:
+        later.append(_declared(package, chains.manifests, last, name, "contracts"))
+    calendar = package.sha256("config/calendar.toml")
+    if any(_attests(manifest, "calendar", calendar) for manifest in chains.manifests):
+        later.append(_declared(package, chains.manifests, last, "config/calendar.toml", "calendar"))
+    return tuple(one for one in later if one is not None)
+
+
+def _declared(package: Package, manifests: list[Manifest], last: str, name: str, field: str) -> Later | None:
+    """Raises Broken."""
+    digest = package.sha256(name)
+    then = [manifest for manifest in manifests if manifest.day <= last][-1:]
+    if any(_attests(manifest, field, digest) for manifest in then):
+        return None
+    if not _attests(manifests[-1], field, digest):
+        raise Broken("declared", name=name, day=manifests[-1].day)
+    return Later(name, next(one.day for one in manifests if one.day > last and _attests(one, field, digest)))
+
+
+def _attests(manifest: Manifest, field: str, digest: str) -> bool:
+    said = manifest.fields.get(field)
+    return digest in said.values() if isinstance(said, dict) else digest == said
+
+
 def check_anchors(chains: Chains, sheets: list[str], keys: list[str]) -> str | None:
     """The day up to which what the caller knows from outside holds; None if nothing was given. Raises Broken."""
     through = None
