@@ -97,7 +97,7 @@ class Centre:
         opened.callback(self.intake.close)
         unsigned = UnsignedStore(home.unsigned)
         opened.callback(unsigned.close)
-        self.door = Door(self.ledger, unsigned, DeclaredLinks(self.place), self.place.config.refuse)
+        self.door = Door(self.ledger, unsigned, DeclaredLinks(self.place), self.place.config.refuse, self._free)
         self.metrics.watch(self._gauges)
 
     def close(self) -> None:

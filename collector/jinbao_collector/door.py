@@ -27,6 +27,8 @@ from jinbao_config.units import plausible
 TOKEN, TOKEN_TAKEN_BACK = "telegraf_token", "telegraf_token_taken_back"
 _TO_NS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 _MOST_TOLD = 300
+FLOOR = 500 * 10**6
+"""Bytes left free for what agents sign: whoever has a token must not fill the disk that the journal needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,11 @@ def _holders(rows: Sequence[Row]) -> dict[str, Holder]:
 class Door:
     """Takes requests to /api/v2/write. Any thread may use it."""
 
-    def __init__(self, ledger: Ledger, store: UnsignedStore, links: Callable[[], Links], bounds: Refusal) -> None:
-        self._ledger, self._store, self._links, self._bounds = ledger, store, links, bounds
+    def __init__(
+        self, ledger: Ledger, store: UnsignedStore, links: Callable[[], Links], bounds: Refusal, free: Callable[[], int]
+    ) -> None:
+        """`free` says how many bytes the disk still has."""
+        self._ledger, self._store, self._links, self._bounds, self._free = ledger, store, links, bounds, free
         self._head = -1, ""
         self._holders: dict[str, Holder] = {}
         self.counts: Counter[str] = Counter()
@@ -91,6 +96,8 @@ class Door:
         holder = self._holder(headers.get("authorization", ""))
         if precision not in _TO_NS:
             raise Refused(400, "unsigned", f"precision {precision!r}: expected one of {', '.join(_TO_NS)}")
+        if (free := self._free()) < FLOOR:
+            raise Refused(507, "unsigned", f"{free // 10**6} MB free on the disk, fewer than {FLOOR // 10**6} MB", 60)
         text = self._inflated(body, headers.get("content-encoding", ""))
         samples, bad = self._samples(holder, text, _TO_NS[precision])
         self._store.add(holder.name, samples, now_ms)
@@ -219,7 +226,14 @@ def _told(status: int, code: str, message: str) -> Answer:
     return Answer(status, body, {"Content-Type": "application/json"})
 
 
-_CODES = {400: "invalid", 401: "unauthorized", 413: "request too large", 415: "invalid", 503: "unavailable"}
+_CODES = {
+    400: "invalid",
+    401: "unauthorized",
+    413: "request too large",
+    415: "invalid",
+    503: "unavailable",
+    507: "insufficient storage",
+}
 
 
 def refusal(problem: Refused) -> Answer:

@@ -11,12 +11,13 @@ import pytest
 from collecting import LINK, NOON, OTHER_LINK, TestClock, centre_in, enrolled, post, sealed, write_config
 from jinbao_collector.centre import Centre
 from jinbao_collector.cli import main
-from jinbao_collector.door import Holder, Ladder, issue, take_back
+from jinbao_collector.door import FLOOR, Door, Holder, Ladder, issue, take_back
 from jinbao_collector.ingest import Refused
 from jinbao_collector.ledger import LedgerError
 from jinbao_collector.line_protocol import Point
+from jinbao_collector.place import DeclaredLinks
 from jinbao_collector.store import Flaw, StoreError, open_store
-from jinbao_collector.unsigned import UnsignedError, UnsignedReader
+from jinbao_collector.unsigned import UnsignedError, UnsignedReader, UnsignedStore
 from jinbao_config.links import read_links
 
 ROOT = Path(__file__).parents[2]
@@ -152,6 +153,21 @@ def test_bytes_that_cannot_be_read_are_refused(centre: Centre, body: bytes, head
         write(centre, token, body, **headers)
     assert caught.value.status == status
     assert not centre.place.home.unsigned.exists()
+
+
+def test_the_disk_that_agents_need_is_not_filled(centre: Centre) -> None:
+    free = FLOOR - 1
+    door = Door(
+        centre.ledger, UnsignedStore(centre.place.home.unsigned), DeclaredLinks(centre.place), centre.place.config.refuse,
+        lambda: free,
+    )  # fmt: skip
+    headers = {"authorization": f"Token {token_of(centre)}"}
+    with pytest.raises(Refused, match="499 MB free on the disk, fewer than 500 MB") as caught:
+        door.write(BODY, headers, "ns", NOON)
+    assert (caught.value.status, caught.value.retry_s) == (507, 60)
+    assert not centre.place.home.unsigned.exists()
+    free = FLOOR
+    assert door.write(BODY, headers, "ns", NOON).status == 204
 
 
 def test_what_nobody_signed_never_stands_beside_what_agents_measured(centre: Centre) -> None:

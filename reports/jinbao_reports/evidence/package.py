@@ -81,6 +81,8 @@ def make_package(order: Order, file: Path, told: Told = lambda what, done, whole
         raise EvidenceError("--unsigned: nobody signed these samples, so there is nothing that a package could prove")
     contract, period = contract_in_force([read_contract(one) for one in asked.contracts], asked.period)
     with opened(asked.store, contract.value.zone) as source:
+        if source.mended:
+            raise EvidenceError(f"no manifest attests the repair in ledger row {source.mended} yet: wait for the next one")
         _check_declared(source, asked, str(local_day(period.span[1] - 1, contract.value.zone)))
         known_until = source.end_of_newest(contract.value.zone)
         if asked.as_of is None and period.span[1] > known_until:

@@ -13,7 +13,7 @@ from jinbao_agent.keys import VerifyKey
 from jinbao_collector import CollectorError
 from jinbao_collector.agents import Roster, read_roster
 from jinbao_collector.home import Home
-from jinbao_collector.ledger import ENROLMENT, REVOCATION, Ledger, LedgerText
+from jinbao_collector.ledger import ENROLMENT, REPAIRED, REVOCATION, Ledger, LedgerText
 from jinbao_collector.manifest import Manifests
 from jinbao_collector.volume import Volume, month_files
 from jinbao_reports.evidence.selection import Day
@@ -35,6 +35,8 @@ class Source:
     ledger: tuple[LedgerText, ...]
     roster: Roster
     days: tuple[Day, ...]
+    mended: int = 0
+    """The first ledger row of a repair that no manifest attests yet; 0 if there is none."""
 
     @property
     def newest(self) -> Day:
@@ -79,9 +81,10 @@ def opened(directory: Path, zone: ZoneInfo) -> Iterator[Source]:
         ledger.verify()
         texts = ledger.texts()[:attested]
         roster = read_roster(row for row in ledger.rows(ENROLMENT, REVOCATION) if row.position <= attested)
+        mended = next((row.position for row in ledger.rows(REPAIRED) if row.position > attested), 0)
     volumes = tuple(Volume(file, writing=False) for file in month_files(home.journal))
     try:
-        yield Source(home, volumes, texts, roster, days)
+        yield Source(home, volumes, texts, roster, days, mended)
     finally:
         for volume in volumes:
             volume.close()

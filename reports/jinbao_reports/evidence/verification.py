@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from jinbao_reports.evidence.verify.checks import (
     check_day,
     check_declared,
     check_disclosed,
+    check_lost,
     read_chains,
 )
 from jinbao_reports.evidence.verify.container import Package
@@ -101,6 +103,7 @@ def verify_package(
     except (ConfigError, BadInput, CollectorError, WireError, KeyError, TypeError, ValueError) as problem:
         # The package's own words, which whoever made it could choose.
         raise Broken("format", name="package.json", problem=repr(problem)) from problem
+    check_lost([found])
     until, report = chains.manifests[-1].day, package.sha256("report.json")
     outcome = UNANCHORED if through is None else VERIFIED if through == until else PARTLY
     outcome = OTHER_VERSION if not ours else BODIES_MISSING if bare else DECLARED_LATER if later else outcome
@@ -179,9 +182,9 @@ def _days(package: Package, chains: Chains, every: bool, workers: int, told: Tol
 
 def _total(found: Sequence[Found]) -> Found:
     flagged = tuple(sorted({key for one in found for key in one.flagged}))
-    *counts, _ = zip(*found, strict=True) if found else [()] * len(Found._fields)
+    *counts, _, lost = zip(*found, strict=True) if found else [()] * len(Found._fields)
     rows, whole, bare, hidden, signatures = map(sum, counts)
-    return Found(rows, whole, bare, hidden, signatures, flagged)
+    return Found(rows, whole, bare, hidden, signatures, flagged, tuple(chain.from_iterable(lost)))
 
 
 def _check_figures(package: Package, chains: Chains, flagged: Sequence[str], told: Told) -> None:
