@@ -25,6 +25,10 @@ class EvidenceError(CollectorError):
     exit_code = 2
 
 
+class NoManifest(EvidenceError):
+    """No daily manifest reaches so far back, or there is none yet."""
+
+
 @dataclass(frozen=True)
 class Source:
     """Open for reading. `days` are those that have a manifest; what came after the last of them is no evidence yet."""
@@ -66,7 +70,7 @@ class Source:
 
 @contextmanager
 def opened(directory: Path, zone: ZoneInfo) -> Iterator[Source]:
-    """Raises EvidenceError, LedgerError, ManifestError or VolumeError."""
+    """Raises NoManifest, LedgerError, ManifestError or VolumeError."""
     home = Home(directory)
     with Ledger(home.ledger) as ledger:
         ledger.verify()
@@ -74,7 +78,7 @@ def opened(directory: Path, zone: ZoneInfo) -> Iterator[Source]:
     manifests = Manifests(home.manifests, home.journal, zone)
     days = tuple(Day.of(manifests.read(day)) for day in manifests.days())
     if not days:
-        raise EvidenceError(f"{home.manifests}: there is no daily manifest yet; `jinbao-collector manifest DAY` makes one")
+        raise NoManifest(f"{home.manifests}: there is no daily manifest yet; `jinbao-collector manifest DAY` makes one")
     volumes = tuple(Volume(file, writing=False) for file in month_files(home.journal))
     try:
         yield Source(home, volumes, texts, roster, days)
