@@ -4,6 +4,9 @@ The floor is the least any durable receiver can do: append the bytes of one batc
 fdatasync, in a loop. Ours takes the same batches as requests: inflate, verify the signature, check, place in the chain, write
 to the journal, wait for the sync, sign the acknowledgement. Senders wait for their answer before they send on, as agents do.
 
+Beside it in the same run, the same samples as line protocol over HTTP into InfluxDB 2.x, which syncs its log too, and
+VictoriaMetrics, which does not: what it has answered for may be gone for seconds after a crash. See bench/ingest_peers.py.
+
 What to reach (design §10): at least 0.8 of the floor. Ours is bound by the processor, the floor by the disk: where a sync takes
 longer than a batch costs processor time, group commit makes ours the faster of the two. Both costs are printed.
 """
@@ -16,9 +19,11 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
+
+from ingest_peers import NAMES, influx, lines_of, victoria, write_all
 
 from jinbao_agent.keys import SigningKey
 from jinbao_agent.sample import Sample
@@ -34,6 +39,7 @@ SAMPLES = 60
 RUNGS = ("nic", "lan", "cpe", "edge", "core", "app")
 START_MS = 1_617_940_800_000
 LATER_MS = START_MS + 20 * 86_400_000
+_UNNAMED = f"skipped: {', '.join(NAMES)} name no server"
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
@@ -44,13 +50,33 @@ def main() -> int:
     chains = [_chain(key, number, options.batches // options.senders) for number, key in enumerate(keys)]
     with tempfile.TemporaryDirectory(dir=options.folder) as scratch:
         rounds = [_round(Path(scratch) / str(number), keys, chains, options.together) for number in range(options.rounds)]
+        peers = list(_peers(Path(scratch), chains, options))
     floor, rate, cost = (statistics.median(figures) for figures in zip(*rounds, strict=True))
     print(f"bare append + fdatasync  {floor:8.0f} batches/s  {floor * SAMPLES:9.0f} samples/s  {1e6 / floor:5.0f} us a sync")
     print(
         f"verify, journal, ack     {rate:8.0f} batches/s  {rate * SAMPLES:9.0f} samples/s  {cost:5.0f} us of processor a batch"
     )
     print(f"ratio                    {rate / floor:8.2f}  (reach 0.8; medians of {options.rounds} rounds)")
+    for name, of_peer in peers:
+        if isinstance(of_peer, str):
+            print(f"{name:<24} {of_peer}")
+        else:
+            print(f"{name:<24} {of_peer:8.0f} batches/s  {of_peer * SAMPLES:9.0f} samples/s")
     return 0 if rate >= 0.8 * floor else 1
+
+
+def _peers(scratch: Path, chains: Sequence[Sequence[Batch]], options: argparse.Namespace) -> Iterator[tuple[str, float | str]]:
+    """Name, and batches a second or why there is no figure."""
+    rounds = [
+        [[lines_of(batch, number * 40 * 86_400) for batch in chain] for chain in chains] for number in range(options.rounds)
+    ]
+    with influx() as server:
+        name = "InfluxDB 2, over HTTP"
+        yield name, statistics.median(write_all(*server, one) for one in rounds) if server else _UNNAMED
+    with victoria(scratch / "victoria") as address:
+        name = "VictoriaMetrics, HTTP"
+        rates = (write_all(address, "/write", "", one) for one in rounds) if address else ()
+        yield name, statistics.median(rates) if address else "skipped: the package victoria-metrics is not installed"
 
 
 def _options() -> argparse.Namespace:

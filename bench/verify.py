@@ -29,6 +29,8 @@ from jinbao_agent.sample import Sample
 from jinbao_agent.wire import GENESIS, Signed, canonical, encode_body
 from jinbao_collector.ledger import row_hash
 from jinbao_reports.evidence.pack import Packer
+from jinbao_reports.evidence.package import accompanying
+from jinbao_reports.evidence.source import as_json
 from jinbao_reports.evidence.verify.chains import LedgerRow, ledger_line
 from jinbao_reports.evidence.verify.rows import Row, packed
 from jinbao_reports.legal_days import SHIPPED
@@ -134,7 +136,7 @@ def _make(file: Path, days: int) -> str:
     }
     head = {"position": ledger[-1].position, "hash": ledger[-1].hash}
     with Packer(file) as packer:
-        packer.add("package.json", _json(_facts(days)))
+        packer.add("package.json", as_json(_facts(days)))
         packer.add(
             "report.json",
             _json({"period": {"from": f"{FIRST}T00:00:00+00:00", "to": _day(days) + "T00:00:00+00:00"}, "as_of": None}),
@@ -157,6 +159,9 @@ def _make(file: Path, days: int) -> str:
             before = signed.hash
         for name, signed in manifests:
             packer.add(f"manifests/{name}.manifest", signed.to_lines())
+        name, signed = manifests[-1]
+        for member, data in accompanying(centre.public.fingerprint, name, signed.hash, demonstration=False).items():
+            packer.add(member, data)
         packer.close()
     print(file=sys.stderr)
     return centre.public.fingerprint

@@ -71,7 +71,7 @@ def back_up(home: Home, public: VerifyKey, target: Path, now_ms: int, told: Told
         with position_held(home.journal) as position:
             sources |= {file: _snapshot(file, opened) for file in month_files(home.journal)}
             _copy_database(_database(home.ledger, opened, "rw"), target / home.ledger.name)
-            plain = [file for folder in home.plain for file in sorted(folder.rglob("*")) if _is_whole(file)]
+            plain = [file for folder in home.plain for file in sorted(_whole_files(folder))]
         for number, (file, source) in enumerate(sources.items(), 1):
             _copy_database(source, target / file.relative_to(home.root))
             told(number, len(sources) + len(plain))
@@ -148,9 +148,17 @@ def _check_target(home: Home, target: Path) -> None:
         raise BackupError(f"{target}: is not an empty folder; name a new one for each backup")
 
 
-def _is_whole(file: Path) -> bool:
-    """Not one that is still being written, aside."""
-    return file.is_file() and not file.name.startswith(".")
+def _whole_files(folder: Path) -> Iterator[Path]:
+    """Without those that are still being written aside, and the folders in which some are: they may be gone at any moment."""
+    if not folder.is_dir():
+        return
+    for item in folder.iterdir():
+        if item.name.startswith("."):
+            continue
+        if item.is_dir():
+            yield from _whole_files(item)
+        else:
+            yield item
 
 
 def _database(file: Path, opened: contextlib.ExitStack, mode: str) -> sqlite3.Connection:

@@ -69,6 +69,8 @@ class Centre:
         check_beginning(home, self.ledger)
         self.roster = LiveRoster(self.ledger)
         self.declare()
+        # Read before anybody waits for it: of ten thousand agents that takes a second.
+        self.roster()
         self.enrolment = Enrolment(self.ledger, self.authority)
         self.peers = Peers(self.roster, self.authority, self.now_ms)
         self.configurations = Configurations(self.ledger, home.documents, self.roster, self.authority.signing, self.now_ms)
@@ -95,7 +97,7 @@ class Centre:
         opened.callback(self.intake.close)
         unsigned = UnsignedStore(home.unsigned)
         opened.callback(unsigned.close)
-        self.door = Door(self.ledger, unsigned, DeclaredLinks(self.place), self.place.config.refuse)
+        self.door = Door(self.ledger, unsigned, DeclaredLinks(self.place), self.place.config.refuse, self._free)
         self.metrics.watch(self._gauges)
 
     def close(self) -> None:

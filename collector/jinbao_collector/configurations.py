@@ -63,16 +63,21 @@ def versions(ledger: Ledger, agent: str) -> list[Row]:
     return [row for row in ledger.rows(CONFIGURATION) if row.facts["agent"] == agent]
 
 
-def issue(ledger: Ledger, documents: Path, agent: str, content: Mapping[str, Any], now_ms: int) -> int | None:
-    """A new version with this content, unless it is the newest version's already; its number. Raises LedgerError or OSError."""
+def issue(ledger: Ledger, documents: Path, agent: str, content: Mapping[str, Any], now_ms: int, heard: int = 0) -> int | None:
+    """A new version with this content, unless it is the newest version's already; its number. Raises LedgerError or OSError.
+
+    `heard` is the newest version that the agent itself speaks of. After a restore the ledger may know no more of it, but the
+    agent would take none of that number or below.
+    """
     data = canonical(content).encode()
     digest = sha256(data)
     known = versions(ledger, agent)
-    if known and known[-1].facts["document"] == digest:
+    newest = int(known[-1].facts["version"]) if known else 0
+    if known and known[-1].facts["document"] == digest and newest >= heard:
         return None
     if not (documents / digest).exists():
         write_durably(documents / digest, data)
-    version = len(known) + 1
+    version = max(newest, heard) + 1
 
     def objection(rows: Sequence[Row]) -> str | None:
         """Somebody else may have issued one meanwhile."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from jinbao_collector.agents import LiveRoster, Member
 from jinbao_collector.configurations import issue, read_content, versions
+from jinbao_collector.heard import Heard, last_heard
 from jinbao_collector.ledger import Ledger
 from jinbao_collector.place import Place
 from jinbao_collector.texts import Output
@@ -29,13 +30,19 @@ def configure(options: argparse.Namespace, out: Output, now_ms: Callable[[], int
         for name in options.agent or sorted(good):
             if name not in good:
                 raise out.wrong("unknown_agent", agent=name)
+        heard = last_heard(place.home.journal)
         for name in options.agent or sorted(good):
             content = _former(place, ledger, name, out) if options.back else _content(good[name], links, times, declared)
-            version = issue(ledger, place.home.documents, name, content, now_ms())
+            version = issue(ledger, place.home.documents, name, content, now_ms(), _spoken_of(heard.get(name)))
             out.say("configured" if version else "configured_already", agent=name, version=version)
             found.append({"agent": name, "version": version})
     out.facts(found)
     return 0
+
+
+def _spoken_of(heard: Heard | None) -> int:
+    """The newest version an agent lives under or refused."""
+    return 0 if heard is None else max(heard.config or 0, heard.refused or 0)
 
 
 def _content(member: Member, links: Mapping[str, Any], times: Mapping[str, str], declared: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import gzip
 import json
 import secrets
 import zlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -27,6 +27,8 @@ from jinbao_config.units import plausible
 TOKEN, TOKEN_TAKEN_BACK = "telegraf_token", "telegraf_token_taken_back"
 _TO_NS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 _MOST_TOLD = 300
+FLOOR = 500 * 10**6
+"""Bytes left free for what agents sign: whoever has a token must not fill the disk that the journal needs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,11 @@ def _holders(rows: Sequence[Row]) -> dict[str, Holder]:
 class Door:
     """Takes requests to /api/v2/write. Any thread may use it."""
 
-    def __init__(self, ledger: Ledger, store: UnsignedStore, links: Callable[[], Links], bounds: Refusal) -> None:
-        self._ledger, self._store, self._links, self._bounds = ledger, store, links, bounds
+    def __init__(
+        self, ledger: Ledger, store: UnsignedStore, links: Callable[[], Links], bounds: Refusal, free: Callable[[], int]
+    ) -> None:
+        """`free` says how many bytes the disk still has."""
+        self._ledger, self._store, self._links, self._bounds, self._free = ledger, store, links, bounds, free
         self._head = -1, ""
         self._holders: dict[str, Holder] = {}
         self.counts: Counter[str] = Counter()
@@ -91,6 +96,8 @@ class Door:
         holder = self._holder(headers.get("authorization", ""))
         if precision not in _TO_NS:
             raise Refused(400, "unsigned", f"precision {precision!r}: expected one of {', '.join(_TO_NS)}")
+        if (free := self._free()) < FLOOR:
+            raise Refused(507, "unsigned", f"{free // 10**6} MB free on the disk, fewer than {FLOOR // 10**6} MB", 60)
         text = self._inflated(body, headers.get("content-encoding", ""))
         samples, bad = self._samples(holder, text, _TO_NS[precision])
         self._store.add(holder.name, samples, now_ms)
@@ -135,46 +142,49 @@ class Door:
         ladder = Ladder(holder, self._links())
         for line in filter(str.strip, text.split("\n")):
             try:
-                point = parse(line)
-                sample = ladder.sample(point, to_ns)
+                samples = ladder.samples(parse(line), to_ns)
             except ValueError as problem:
                 bad.append(f"unable to parse '{line}': {problem}")
                 continue
-            if sample is None:
-                self.counts["ignored"] += 1
-            else:
-                found.append(sample)
+            self.counts["ignored"] += not samples
+            found += samples
         return found, bad
 
 
 class Ladder:
-    """Which rung a point is of: links.toml says what is probed, the token for whom."""
+    """Which rungs a point is of: links.toml says what is probed, the token for whom."""
 
     def __init__(self, holder: Holder, links: Links) -> None:
         self._holder, self._links = holder, links
-        self._places = {asked: place for place, target in _targets(holder, links) for asked in _names(target)}
+        # Links may share a target, such as the application at the county: what is known of it is known for each.
+        self._places: defaultdict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
+        for place, target in _targets(holder, links):
+            for asked in _names(target):
+                self._places[asked].append(place)
 
-    def sample(self, point: Point, to_ns: int) -> Sample | None:
-        """None for other measurements, and for what no rung of its links is. Raises ValueError."""
+    def samples(self, point: Point, to_ns: int) -> list[Sample]:
+        """One for each rung; none for other measurements, and for what no rung of its links is. Raises ValueError."""
         if point.measurement not in telegraf.MEASUREMENTS:
-            return None
-        place = self._places.get((point.measurement, _same(point)))
+            return []
+        places = self._places.get((point.measurement, _same(point)), [])
         at_us = plausible(point.stamp * to_ns // 1000, "a time in the precision that was named")
-        if place is None:
-            return None
+        if not places:
+            return []
         result = telegraf.outcome(point)
         if result.token == REPLY and result.rtt_us is None:
             raise ValueError("answered, but without a response time")
-        link, target = place
-        return Sample(
-            link=link,
-            vantage=self._holder.vantage,
-            target=target,
-            sent_us=at_us,
-            outcome=result.token,
-            rtt_us=result.rtt_us,
-            interval_ms=self._holder.interval_ms or self._links.interval(target),
-        )
+        return [
+            Sample(
+                link=link,
+                vantage=self._holder.vantage,
+                target=name,
+                sent_us=at_us,
+                outcome=result.token,
+                rtt_us=result.rtt_us,
+                interval_ms=self._holder.interval_ms or self._links.interval(name),
+            )
+            for link, name in places
+        ]
 
 
 def _targets(holder: Holder, links: Links) -> Iterator[tuple[tuple[str, str], Target]]:
@@ -216,7 +226,14 @@ def _told(status: int, code: str, message: str) -> Answer:
     return Answer(status, body, {"Content-Type": "application/json"})
 
 
-_CODES = {400: "invalid", 401: "unauthorized", 413: "request too large", 415: "invalid", 503: "unavailable"}
+_CODES = {
+    400: "invalid",
+    401: "unauthorized",
+    413: "request too large",
+    415: "invalid",
+    503: "unavailable",
+    507: "insufficient storage",
+}
 
 
 def refusal(problem: Refused) -> Answer:

@@ -1,7 +1,7 @@
 """What people state: notices, tickets, causes, approvals. One entry of the ledger, and its TOML import form (judgement R6)."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from jinbao_config import units
@@ -42,6 +42,14 @@ class Entry:
     cause: str = key(text, "", doc="cause: the cause code")
     party: str = key(choice("", *PARTIES), "", doc="cause: who answers for it")
     klass: str = key(choice("", *CLASSES), "", doc="cause: the class; absent: the cause's own", name="class")
+    deed_ms: int | None = field(default=None, compare=False)
+    """When the ledger took it in; None for what stands in a file alone. Never part of what is stated."""
+
+    @property
+    def known_ms(self) -> int | None:
+        """Since when it can have been known: `entered_at` is the author's claim, so the ledger's own time counts if later."""
+        times = [at for at in (self.entered_at, self.deed_ms) if at is not None]
+        return max(times, default=None)
 
     @property
     def approved(self) -> bool:
@@ -53,7 +61,7 @@ class Entry:
 
     def facts(self) -> dict[str, object]:
         """What is set, under the file's names: the form that is hashed and stored."""
-        named = {field.metadata["name"] or field.name: getattr(self, field.name) for field in fields(self)}
+        named = {written: getattr(self, name) for written, name in _names().items()}
         return {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in named.items()
@@ -63,8 +71,13 @@ class Entry:
     @classmethod
     def from_facts(cls, facts: Mapping[str, object]) -> "Entry":
         """The inverse of `facts`."""
-        names = {field.metadata["name"] or field.name: field.name for field in fields(cls)}
+        names = _names()
         return cls(**{names[name]: tuple(value) if isinstance(value, list) else value for name, value in facts.items()})  # type: ignore[arg-type]
+
+
+def _names() -> dict[str, str]:
+    """The file's names of keys -> those of the fields."""
+    return {one.metadata["name"] or one.name: one.name for one in fields(Entry) if "kind" in one.metadata}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

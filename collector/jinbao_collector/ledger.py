@@ -153,7 +153,8 @@ class Ledger:
     def entries(self) -> tuple[Entry, ...]:
         """What people state, in the order entered; an approval given later stands in its entry."""
         approvals = {row.facts["id"]: row.facts for row in reversed(self.rows(APPROVAL))}
-        return tuple(_approved(Entry.from_facts(row.facts), approvals) for row in self.rows(ENTRY))
+        stated = (replace(Entry.from_facts(row.facts), deed_ms=row.entered_ms) for row in self.rows(ENTRY))
+        return tuple(_approved(entry, approvals) for entry in stated)
 
     def verify(self) -> None:
         """Raises LedgerBroken naming the first row that is not as it was entered."""

@@ -53,6 +53,12 @@ class Place:
         host = self.config.names[0]
         return f"https://{f'[{host}]' if ':' in host else host}:{self.config.listen[1]}"
 
+    @property
+    def declared_files(self) -> list[Path]:
+        """The files that people write: they lie where they like, not in the data directory."""
+        names = [self.config.links, *self.config.contracts, *filter(None, [self.config.calendar])]
+        return [self.file, *(self.file.parent / name for name in names)]
+
     def declared(self) -> dict[str, Any]:
         """Digests of links, contracts and the collector's own configuration as the files are now. Raises ConfigError."""
         contracts = {name: self._digest("contracts", name) for name in self.config.contracts}

@@ -41,12 +41,12 @@ class Month:
         }
 
 
-def removable(home: Home, months: int, now_ms: int, zone: zoneinfo.ZoneInfo, sealed: int) -> list[Month]:
-    """The oldest files, as far as all their samples are older than so many months and `sealed` lies behind them."""
+def removable(home: Home, months: int, now_ms: int, zone: zoneinfo.ZoneInfo) -> list[Month]:
+    """The oldest files, as far as all their samples are older than so many months. Whoever follows may not have them yet."""
     end = _months_before(now_ms, months, zone)
     found = []
     for month in _closed(home.journal):
-        if month.newest_ms >= end or month.last > sealed:
+        if month.newest_ms >= end:
             break
         found.append(month)
     return found

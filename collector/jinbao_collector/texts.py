@@ -152,8 +152,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "copying": ("复制 {cursor} / {last}", "copying {cursor} / {last}"),
     "checking": ("核对 {cursor} / {last}", "checking {cursor} / {last}"),
     "backed_up": (
-        "已备份到 {folder}：{count} 个文件，日志位置 {position}。密钥不在其中，请另行离线保管 {keys}",
-        "backed up into {folder}: {count} files, journal position {position}. Keys are not in it; keep {keys} apart, offline",
+        "已备份到 {folder}：{count} 个文件，日志位置 {position}。密钥不在其中，请另行离线保管 {keys}；"
+        "声明文件也不在其中，请一并保存：{declared}",
+        "backed up into {folder}: {count} files, journal position {position}. Keys are not in it; keep {keys} apart, offline."
+        " Neither are the declared files; keep copies of {declared}",
     ),
     "restored": (
         "已恢复 {root}，日志位置 {position}。启动服务后，探针会补传其后的数据",
@@ -167,6 +169,10 @@ TEXTS: dict[str, tuple[str, str]] = {
     "kept": (
         "已压缩 {packed}；稍后再压缩（正被读取）{waiting}；已过期清除 {old}",
         "packed {packed}; later, for it is being read, {waiting}; past its time {old}",
+    ),
+    "held_back": (
+        "{month} 已到期但未清除：{followers} 还没有收全",
+        "{month} is past its time but stays: {followers} has yet to get all of it",
     ),
     "mended": (
         "{file}：保留 {kept} 行，从备份补上 {added} 行，丢失位置 {lost}；原文件在 {quarantined}",

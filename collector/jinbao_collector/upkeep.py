@@ -26,11 +26,14 @@ Now = Callable[[], int]
 
 
 def backup(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
-    home = _place(options).home
+    place = _place(options)
+    home, declared = place.home, [str(file) for file in place.declared_files]
     public = Authority.load(home.keys).signing.public
     made = back_up(home, public, options.folder, now_ms(), _told(out, "copying"))
-    out.say("backed_up", folder=made.folder, count=len(made.files), position=made.position, keys=home.keys)
-    out.facts({"folder": str(made.folder), "files": len(made.files), "position": made.position, "digest": made.digest})
+    words = {"folder": made.folder, "count": len(made.files), "position": made.position, "keys": home.keys}
+    out.say("backed_up", **words, declared=" ".join(declared))
+    facts = {"folder": str(made.folder), "files": len(made.files), "position": made.position, "digest": made.digest}
+    out.facts({**facts, "not_in_it": [str(home.keys), *declared]})
     return 0
 
 
@@ -69,26 +72,34 @@ def keep(options: argparse.Namespace, out: Output, now_ms: Now) -> int:
     home, keeps = place.home, place.config.keep_months
     with held(home.keeping), Ledger(home.ledger) as ledger:
         # What a replica has yet to get stays too, however long its server is dead.
-        dealt_with = min(lag.position for lag in lags(place, now_ms()))
-        old = removable(home, keeps, now_ms(), place.zone, dealt_with) if keeps else []
+        followers = lags(place, now_ms())
+        due = removable(home, keeps, now_ms(), place.zone) if keeps else []
+        dealt_with = min(lag.position for lag in followers)
+        old = [month for month in due if month.last <= dealt_with]
+        held_back = {
+            month.file.stem: [lag.follower for lag in followers if lag.position < month.last] for month in due[len(old) :]
+        }
         if options.dry_run:
-            return _say_kept(out, [], [], _names(old))
+            return _say_kept(out, [], [], _names(old), held_back)
         packed: list[str] = []
         waiting: list[str] = []
         for month in old:
             remove(month, ledger, now_ms())
         for file in unpacked_months(home.journal):
             (packed if pack_month(file) else waiting).append(file.stem)
-    return _say_kept(out, packed, waiting, _names(old))
+    return _say_kept(out, packed, waiting, _names(old), held_back)
 
 
 def _names(months: list[Month]) -> list[str]:
     return [month.file.stem for month in months]
 
 
-def _say_kept(out: Output, packed: list[str], waiting: list[str], old: list[str]) -> int:
+def _say_kept(out: Output, packed: list[str], waiting: list[str], old: list[str], held_back: dict[str, list[str]]) -> int:
     out.say("kept", packed=" ".join(packed) or "-", waiting=" ".join(waiting) or "-", old=" ".join(old) or "-")
-    out.facts({"packed": packed, "busy": waiting, "removed": old})
+    for month, followers in held_back.items():
+        # Run by the service, only complaints are seen: they go to its log.
+        out.complain("held_back", month=month, followers=", ".join(followers))
+    out.facts({"packed": packed, "busy": waiting, "removed": old, "held_back": held_back})
     return 0
 
 

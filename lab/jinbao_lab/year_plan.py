@@ -60,6 +60,9 @@ _A_YEAR: Mapping[str, float] = {
 }  # fmt: skip
 """How often on one link."""
 _SHARED_A_YEAR: Mapping[str, int] = {"group": 4, "cutover": 4, "server": 4, "county_line": 1, "both_off": 1}
+_OF_A_GROUP = ("group", "cutover", "both_off")
+_WORST = 5
+"""So much more often the carrier's faults strike the worst line."""
 _CARRIERS = ("access", "modem", "group", "county_line")
 _CLERK, _HEAD = "经办人甲", "负责人乙"
 
@@ -97,12 +100,14 @@ def draw(links: Links, span: tuple[int, int], seed: int) -> tuple[Fault, ...]:
     codes, groups = tuple(link.code for link in links.link), _groups(links)
     for kind, times in _SHARED_A_YEAR.items():
         for _ in range(round(times * years)):
-            _place(found, chance, span, kind, chance.choice(groups) if kind in ("group", "cutover") else codes)
+            _place(found, chance, span, kind, chance.choice(groups) if kind in _OF_A_GROUP else codes)
     sensed = {link.code for link in links.link if link.mains_sense}
+    worst = chance.choice(codes)
     for code in codes:
         for kind, rate in _A_YEAR.items():
             if kind != "power_sensed" or code in sensed:
-                for _ in range(_poisson(chance, rate * years)):
+                often = rate * (_WORST if code == worst and kind in _CARRIERS else 1)
+                for _ in range(_poisson(chance, often * years)):
                     _place(found, chance, span, kind, (code,))
     return tuple(sorted(found, key=lambda fault: (fault.start, fault.links)))
 

@@ -51,8 +51,8 @@ def span_of(entry: Entry) -> Span:
 
 
 def known_at(entries: Iterable[Entry], as_of: int | None) -> tuple[Entry, ...]:
-    """Without entries written down after `as_of`."""
-    return tuple(entry for entry in entries if as_of is None or entry.entered_at is None or entry.entered_at <= as_of)
+    """Without entries written down after `as_of`, or taken in by the ledger after it whatever their author claims."""
+    return tuple(entry for entry in entries if as_of is None or entry.known_ms is None or entry.known_ms <= as_of)
 
 
 def stated_about(link: str, entries: Iterable[Entry], contract: Contract) -> Stated:

@@ -151,3 +151,17 @@ def test_what_an_agent_lives_under_and_what_it_refused_is_listed(centre: Centre,
     assert "refused version 2: core: 192.0.2.1: outside" in told
     odd = Heard.of(0, {"config": {"version": "1", "refused": None}})
     assert (odd.config, odd.refused) == (None, None)
+
+
+def test_a_number_that_an_agent_already_lives_under_is_not_given_again(
+    centre: Centre, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tower = enrolled(centre)
+    assert configure(centre, capsys)[0]["version"] == 1
+    # After a restore the ledger may know less than the agents do.
+    post(centre, tower.batch(NOON, config={"version": 4, "trial": 0}))
+    assert configure(centre, capsys)[0]["version"] == 5, "the content is the ledger's newest, but the agent has a later one"
+    post(centre, tower.batch(NOON + 60_000, config={"version": 5, "trial": 0, "refused": 7, "why": "outside"}))
+    assert configure(centre, capsys, "--every", "30s")[0]["version"] == 8
+    assert centre.configurations.version("tw-01") == 8
+    assert configure(centre, capsys, "--every", "30s")[0]["version"] is None

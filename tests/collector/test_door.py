@@ -11,12 +11,13 @@ import pytest
 from collecting import LINK, NOON, OTHER_LINK, TestClock, centre_in, enrolled, post, sealed, write_config
 from jinbao_collector.centre import Centre
 from jinbao_collector.cli import main
-from jinbao_collector.door import Holder, Ladder, issue, take_back
+from jinbao_collector.door import FLOOR, Door, Holder, Ladder, issue, take_back
 from jinbao_collector.ingest import Refused
 from jinbao_collector.ledger import LedgerError
 from jinbao_collector.line_protocol import Point
+from jinbao_collector.place import DeclaredLinks
 from jinbao_collector.store import Flaw, StoreError, open_store
-from jinbao_collector.unsigned import UnsignedError, UnsignedReader
+from jinbao_collector.unsigned import UnsignedError, UnsignedReader, UnsignedStore
 from jinbao_config.links import read_links
 
 ROOT = Path(__file__).parents[2]
@@ -93,6 +94,20 @@ def test_a_token_speaks_for_its_links_and_vantage_alone(centre: Centre) -> None:
     }
 
 
+def test_a_target_that_links_share_is_known_for_each_of_them(centre: Centre) -> None:
+    shared = LINKS.replace('core = "127.0.0.9"', 'core = "127.0.0.1", app = "tcp://127.0.0.1:19443"')
+    (centre.place.home.root.parent / "links.toml").write_text(shared)
+    write(centre, token_of(centre, links=(LINK, OTHER_LINK)), BODY)
+    found = kept(centre)
+    for rung in ("core", "app"):
+        assert found[LINK, "township", rung] == found[OTHER_LINK, "township", rung]
+    write(centre, token_of(centre, "county", ("*",), "county"), BODY)
+    assert {key for key in kept(centre) if key[1:] == ("county", "app")} == {
+        (LINK, "county", "app"),
+        (OTHER_LINK, "county", "app"),
+    }
+
+
 def test_only_a_good_token_opens(centre: Centre) -> None:
     token = token_of(centre)
     with pytest.raises(LedgerError, match="'tw-01': has a token already; take it back first"):
@@ -138,6 +153,21 @@ def test_bytes_that_cannot_be_read_are_refused(centre: Centre, body: bytes, head
         write(centre, token, body, **headers)
     assert caught.value.status == status
     assert not centre.place.home.unsigned.exists()
+
+
+def test_the_disk_that_agents_need_is_not_filled(centre: Centre) -> None:
+    free = FLOOR - 1
+    door = Door(
+        centre.ledger, UnsignedStore(centre.place.home.unsigned), DeclaredLinks(centre.place), centre.place.config.refuse,
+        lambda: free,
+    )  # fmt: skip
+    headers = {"authorization": f"Token {token_of(centre)}"}
+    with pytest.raises(Refused, match="499 MB free on the disk, fewer than 500 MB") as caught:
+        door.write(BODY, headers, "ns", NOON)
+    assert (caught.value.status, caught.value.retry_s) == (507, 60)
+    assert not centre.place.home.unsigned.exists()
+    free = FLOOR
+    assert door.write(BODY, headers, "ns", NOON).status == 204
 
 
 def test_what_nobody_signed_never_stands_beside_what_agents_measured(centre: Centre) -> None:
@@ -192,4 +222,4 @@ def test_the_examples_are_toml_and_ask_what_the_example_county_declares(file: Pa
     ladder = Ladder(Holder("x", file.stem, ("*",), None), links)
     for address in conf["inputs"]["ping"][0]["urls"]:
         point = Point("ping", {"url": address}, {"packets_transmitted": 1, "packets_received": 0}, 1795393422)
-        assert ladder.sample(point, 10**9) is not None, address
+        assert ladder.samples(point, 10**9), address

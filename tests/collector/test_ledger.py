@@ -43,6 +43,17 @@ def test_an_entry_comes_back_as_it_was_entered_with_the_time_it_lacked(file: Pat
         assert [row.entered_ms for row in ledger.rows()] == [NOON, NOON]
 
 
+def test_what_is_entered_today_was_not_known_yesterday_whatever_its_author_claims(file: Path) -> None:
+    claimed = replace(CUTOVER, entered_at=NOON - 86_400_000)
+    with Ledger(file) as ledger:
+        ledger.enter([claimed, replace(CUTOVER, id="L2", entered_at=NOON + 60)], NOON)
+        entry, early = ledger.entries()
+    assert (entry.entered_at, entry.known_ms, early.known_ms) == (NOON - 86_400_000, NOON, NOON + 60)
+    assert entry.facts() == claimed.facts(), "the deed is no part of what is stated"
+    assert claimed.known_ms == NOON - 86_400_000, "a file has no deed"
+    assert CUTOVER.known_ms is None
+
+
 def test_the_same_file_entered_twice_adds_nothing(file: Path) -> None:
     with Ledger(file) as ledger:
         ledger.enter([CUTOVER], NOON)

@@ -31,6 +31,7 @@ from jinbao_config.services import read_collector
 from jinbao_lab import box, disk
 from jinbao_lab.disk import LosableDisk
 from served import COMMAND, Load, Served, children_of, config_in, serving, under_load
+from tiny_influx import TOKEN, TinyInflux
 
 DISK_MB = 800
 PATIENCE_S = 30
@@ -50,6 +51,7 @@ class Trial:
 
     config: Path
     disk: LosableDisk
+    copy: TinyInflux
     command: Sequence[str] = COMMAND
     loads: list[Load] = field(default_factory=list)
     told: dict[str, int] = field(default_factory=lambda: {"lost": 0, "doubled": 0})
@@ -133,6 +135,7 @@ class Trial:
                     status, _ = served.post("/v1/batches", pack(load.sent[at : at + 3]))
                     assert status == 200
                 load.acknowledged = len(load.sent)
+            await_true(lambda: all(one["behind_rows"] == 0 for one in _replicas(served)), "the copy stays behind")
             served.stop(signal.SIGTERM)
         self.audit()
         self.run("seal")
@@ -149,8 +152,9 @@ class Trial:
                     assert post(centre, *load.sent[at : at + 100]).status == 200
         with open_store(self.place.home.root) as here, open_store(undisturbed / "data") as there:
             self.told["samples"] = sum(map(len, told(here).values()))
-            if told(here) != told(there):
-                raise SystemExit("it is not as if nothing had happened")
+            self.told["copied"] = len(self.copy.kept)
+            if told(here) != told(there) or self.told["copied"] != self.told["samples"]:
+                raise SystemExit(f"it is not as if nothing had happened: {self.told}")
 
 
 def cuts(trial: Trial, count: int) -> None:
@@ -169,7 +173,7 @@ def cuts(trial: Trial, count: int) -> None:
 
 
 def kills(trial: Trial, count: int) -> None:
-    """kill -9 in turn for the service, a sealer and a backup, all while agents send."""
+    """kill -9 in turn for the service, a sealer, the forwarder and a backup, all while agents send."""
     for number in range(count):
         KILLS[number % len(KILLS)](trial, number)
         trial.audit()
@@ -186,6 +190,25 @@ def _kill_sealer(trial: Trial, number: int) -> None:
     _kill_beside(trial, "seal", "--rebuild")
 
 
+def _kill_forwarder(trial: Trial, number: int) -> None:
+    with trial.serving() as served:
+        with under_load(served, trial.loads):
+            await_true(lambda: bool(_forwarders(served)), "nothing is forwarded")
+            time.sleep(random.uniform(0.2, 1))
+            for forwarder in _forwarders(served):
+                os.kill(forwarder, signal.SIGKILL)
+        served.stop(signal.SIGTERM)
+
+
+def _forwarders(served: Served) -> list[int]:
+    children = children_of(served.process.pid)
+    return [child for child in children if b"replica.forwarding" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+def _replicas(served: Served) -> list[dict[str, int]]:
+    return [one for one in json.loads(served.get("/readyz")[1])["followers"] if one["follower"] != "store"]
+
+
 def _kill_backup(trial: Trial, number: int) -> None:
     """What it leaves is a whole backup, or one that nobody would restore."""
     target = trial.disk.folder / f"backup-{number}"
@@ -197,7 +220,7 @@ def _kill_backup(trial: Trial, number: int) -> None:
     shutil.rmtree(target, ignore_errors=True)
 
 
-KILLS = (_kill_service, _kill_sealer, _kill_backup)
+KILLS = (_kill_service, _kill_sealer, _kill_forwarder, _kill_backup)
 
 
 def _kill_beside(trial: Trial, *words: str) -> None:
@@ -310,15 +333,24 @@ def await_true(question: Callable[[], bool], problem: str) -> None:
 
 def main(folder: Path, deeds: Sequence[str], command: Sequence[str]) -> None:
     box.settle()
-    trial = Trial(config_in(folder, "disk/data"), LosableDisk(folder / "disk", folder / "image", DISK_MB), command)
-    trial.begin()
-    for deed in deeds:
-        name, _, count = deed.partition(":")
-        DEEDS[name](trial, int(count))
-        print(json.dumps({"deed": name, "count": int(count), **trial.told}), flush=True)
-    if not trial.told["lost"]:
-        trial.finish(folder)
-        print(json.dumps({"deed": "finish", **trial.told}), flush=True)
+    with TinyInflux().open() as copy:
+        config = _with_replica(config_in(folder, "disk/data"), copy)
+        trial = Trial(config, LosableDisk(folder / "disk", folder / "image", DISK_MB), copy, command)
+        trial.begin()
+        for deed in deeds:
+            name, _, count = deed.partition(":")
+            DEEDS[name](trial, int(count))
+            print(json.dumps({"deed": name, "count": int(count), **trial.told}), flush=True)
+        if not trial.told["lost"]:
+            trial.finish(folder)
+            print(json.dumps({"deed": "finish", **trial.told}), flush=True)
+
+
+def _with_replica(config: Path, server: TinyInflux) -> Path:
+    (config.parent / "token").write_text(TOKEN)
+    table = f'[[replica]]\nname = "copy"\nkind = "influxdb"\nurl = "http://127.0.0.1:{server.port}"\n'
+    config.write_text(config.read_text() + table + 'org = "yanbian"\nbucket = "jinbao"\ntoken_file = "token"\n')
+    return config
 
 
 if __name__ == "__main__":

@@ -202,7 +202,7 @@ def facts_documented() -> dict[str, set[str]]:
 
 def test_its_events_carry_the_facts_that_an_agents_do() -> None:
     documented = facts_documented()
-    optional = {"within_ms", "charge"}
+    optional = {"within_ms", "charge", "config"}
     seen = set()
     for seed in range(12):
         for event in record(planned(draw(Wish(seed, 1, 3))), seed).events:

@@ -93,10 +93,11 @@ def verify(asked: Arguments) -> int:
     except Broken as broken:
         if asked.json:
             facts = {name: str(value) for name, value in broken.facts.items()}
-            print_json({"outcome": "broken", "code": broken.code, "where": facts, "says": broken.says(asked.lang)})
+            outcome = "broken" if broken.exit_code == BROKEN else broken.code
+            print_json({"outcome": outcome, "code": broken.code, "where": facts, "says": broken.says(asked.lang)})
         else:
             print(telling.BROKEN.to(asked.lang, why=broken.says(asked.lang)))
-        return BROKEN
+        return broken.exit_code
     if asked.json:
         print_json(telling.facts(done, figures=not asked.no_figures))
     else:

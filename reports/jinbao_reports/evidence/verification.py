@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from jinbao_reports.evidence.rebuild import Rebuilt
 from jinbao_reports.evidence.report import Json, report_of
 from jinbao_reports.evidence.source import as_json
 from jinbao_reports.evidence.verify.chains import Manifest, Verifies
-from jinbao_reports.evidence.verify.checks import Chains, check_anchors, check_day, check_disclosed, read_chains
+from jinbao_reports.evidence.verify.checks import Chains, check_anchors, check_day, check_disclosed, check_lost, read_chains
 from jinbao_reports.evidence.verify.container import Package
 from jinbao_reports.evidence.verify.days import Found
 from jinbao_reports.evidence.verify.said import Broken
@@ -92,6 +93,7 @@ def verify_package(
     except (ConfigError, BadInput, CollectorError, WireError, KeyError, TypeError, ValueError) as problem:
         # The package's own words, which whoever made it could choose.
         raise Broken("format", name="package.json", problem=repr(problem)) from problem
+    check_lost([found])
     until, report = chains.manifests[-1].day, package.sha256("report.json")
     outcome = UNANCHORED if through is None else VERIFIED if through == until else PARTLY
     outcome = OTHER_VERSION if not ours else BODIES_MISSING if bare else outcome
@@ -171,9 +173,9 @@ def _days(package: Package, chains: Chains, every: bool, workers: int, told: Tol
 
 def _total(found: Sequence[Found]) -> Found:
     flagged = tuple(sorted({key for one in found for key in one.flagged}))
-    *counts, _ = zip(*found, strict=True) if found else [()] * len(Found._fields)
+    *counts, _, lost = zip(*found, strict=True) if found else [()] * len(Found._fields)
     rows, whole, bare, hidden, signatures = map(sum, counts)
-    return Found(rows, whole, bare, hidden, signatures, flagged)
+    return Found(rows, whole, bare, hidden, signatures, flagged, tuple(chain.from_iterable(lost)))
 
 
 def _check_figures(package: Package, chains: Chains, flagged: Sequence[str], told: Told) -> None:

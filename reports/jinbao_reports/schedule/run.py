@@ -1,8 +1,8 @@
 """One round of the schedule: what is due is issued, written and mailed, each once, however often it is asked.
 
-A period's folder holds `issue.json` when its documents are written, and `mailed.json`: who has them, who was refused. What fails
-is tried again by the next round and repeats nothing that was done: a report that stands is never issued a second time, and whoever
-has the documents does not get them again.
+A period's folder holds `issue.json` when its documents are written, and `mailed.json`: who has them, who was refused. What
+fails is tried again by the next round and repeats nothing that was done: a report that stands is never issued a second time,
+and whoever has the documents does not get them again.
 """
 
 import json

@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from .checks import Chains, check_anchors, check_day, check_disclosed, read_chains
+from .checks import Chains, check_anchors, check_day, check_disclosed, check_lost, read_chains
 from .container import Package
 from .said import Broken
 from .signatures import verifier
@@ -49,7 +49,7 @@ def main() -> int:
         return _check(asked, tell)
     except Broken as broken:
         tell("broken", why=broken.says(asked.lang))
-        return 1
+        return broken.exit_code
     except OSError as problem:
         print(problem, file=sys.stderr)
         return 3
@@ -62,6 +62,7 @@ def _check(asked: argparse.Namespace, tell: object) -> int:
     through = check_anchors(chains, asked.sheet, asked.keys)
     days = {day: check_day(package, chains, day, verifies, every=asked.all) for day in chains.days}
     found, bare = list(days.values()), check_disclosed(package, chains, days)
+    check_lost(found)
     signatures = sum(one.signatures for one in found) + len(chains.manifests)
     tell("rows", days=len(found), rows=sum(one.rows for one in found), signatures=signatures if verifies else 0)
     tell("figures", version=package.facts.get("made_by", {}).get("version"))

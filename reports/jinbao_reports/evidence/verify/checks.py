@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from .chains import LedgerRow, Manifest, Verifies, check_ledger_heads, enrolled, read_ledger, read_manifests
 from .container import Package
-from .days import DayCheck, Found
+from .days import DayCheck, Found, lost_by_repair
 from .said import Broken
 
 Days = Callable[[list[str]], Iterable[Found]]
@@ -49,7 +49,7 @@ def read_chains(package: Package, verifies: Verifies | None) -> Chains:
 def check_day(package: Package, chains: Chains, day: str, verifies: Verifies | None, *, every: bool = False) -> Found:
     """Raises Broken."""
     manifest = next(one for one in chains.manifests if one.day == day)
-    check = DayCheck(manifest, enrolled(chains.ledger), chains.centre, verifies, every)
+    check = DayCheck(manifest, enrolled(chains.ledger), chains.centre, verifies, every, lost_by_repair(chains.ledger))
     return check.run(package.rows(day))
 
 
@@ -85,6 +85,12 @@ def _period(package: Package) -> tuple[str, str]:
         return str(begin.date()), str((end - timedelta(milliseconds=1)).date())
     except (KeyError, TypeError, ValueError) as problem:
         raise Broken("format", name="report.json", problem=problem) from None
+
+
+def check_lost(found: Iterable[Found]) -> None:
+    """What a repair lost can no longer be proven, which is said last: nobody tampered with it. Raises Broken."""
+    if lost := [one for day in found for one in day.lost]:
+        raise Broken("lost", rows=", ".join(str(one.position) for one in lost), ledger=lost[0].ledger)
 
 
 def check_anchors(chains: Chains, sheets: list[str], keys: list[str]) -> str | None:

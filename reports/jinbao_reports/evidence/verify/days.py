@@ -8,17 +8,30 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from .chains import Manifest, Verifies
+from .chains import LedgerRow, Manifest, Verifies
 from .rows import Row, inflate
 from .said import Broken
 
 _DAY_MS, _EARLIEST_MS, _SLACK_MS = 86_400_000, 1_577_836_800_000, 300_000
-CENTRES = "jinbao-closed/1"
+CENTRES, LOST = "jinbao-closed/1", "jinbao-lost/1"
+
+
+class Lost(NamedTuple):
+    """A row in whose place the centre's own stands, and the ledger row that tells of it."""
+
+    position: int
+    ledger: int
+
+
+def lost_by_repair(ledger: Iterable[LedgerRow]) -> list[tuple[int, int, int]]:
+    """(first, last, ledger row) of what the ledger's `repaired` rows say was lost."""
+    repairs = [(row.position, json.loads(row.facts)) for row in ledger if row.kind == "repaired"]
+    return [(first, last, position) for position, facts in repairs for first, last in facts["lost"]]
 
 
 class Found(NamedTuple):
     """What a day's rows are: how many; of them batches with body, batches without, and hashes only; how many signatures were
-    looked at; the keys that have rows with verdicts."""
+    looked at; the keys that have rows with verdicts; the rows that a repair lost."""
 
     rows: int
     whole: int
@@ -26,18 +39,26 @@ class Found(NamedTuple):
     hidden: int
     signatures: int
     flagged: tuple[str, ...]
+    lost: tuple[Lost, ...] = ()
 
 
 class DayCheck:
     """Of one day. Each batch is bound to a signature: its own, or through the chain that of a later one."""
 
     def __init__(
-        self, manifest: Manifest, keys: dict[str, bytes], centre: bytes, verifies: Verifies | None, every: bool
+        self,
+        manifest: Manifest,
+        keys: dict[str, bytes],
+        centre: bytes,
+        verifies: Verifies | None,
+        every: bool,
+        repairs: list[tuple[int, int, int]],
     ) -> None:
-        """`keys` by fingerprint; `every` signature, or only those at the head of each run of a chain."""
+        """`keys` by fingerprint; `every` signature, or only those at the head of each run of a chain; `repairs`: see above."""
         self._manifest, self._keys, self._centre, self._verifies, self._every = manifest, keys, centre, verifies, every
         self._counts: Counter[str] = Counter()
         self._flagged: set[str] = set()
+        self._repairs, self._lost = repairs, list[Lost]()
         self._heads: dict[str, tuple[Row, dict[str, Any]]] = {}
         self._bodies: dict[str, int] = {}
         self._numbers: dict[tuple[str, Any], str] = {}
@@ -56,17 +77,22 @@ class DayCheck:
             expected += 1
             if row.head:
                 self._whole(row)
+            elif told := self._told(row.position):
+                # The centre's own row was written when it repaired, which may lie outside of what was packed.
+                self._lost.append(Lost(row.position, told))
             else:
                 self._counts["hidden"] += 1
         if expected <= last:
             raise Broken("cut", day=self._manifest.day, row=expected - 1, last=last)
         for row, header in self._heads.values():
             self._signed(row, header)
-        if digest.hexdigest() != self._manifest.fields["digest"]:
+        # A day that was attested before one of its rows was lost cannot have the digest any more; batches are still signed.
+        attested = self._manifest.fields["ledger"]["position"]
+        if all(one.ledger <= attested for one in self._lost) and digest.hexdigest() != self._manifest.fields["digest"]:
             raise Broken("rows", day=self._manifest.day, row=self._suspect or self._manifest.positions[0])
         count = self._counts
         batches = count["whole"], count["bare"], count["hidden"]
-        return Found(count["rows"], *batches, count["signatures"], tuple(sorted(self._flagged)))
+        return Found(count["rows"], *batches, count["signatures"], tuple(sorted(self._flagged)), tuple(self._lost))
 
     def _disorder(self, position: int, expected: int, rest: Iterable[Row]) -> Broken:
         """What was done where another position stands than the next."""
@@ -80,6 +106,10 @@ class DayCheck:
     def _whole(self, row: Row) -> None:
         header = _header(row)
         agent, number = header.get("agent", ""), header.get("number", 0)
+        if header.get("_tag") == LOST and (told := self._told(row.position)) and header.get("position") == row.position:
+            self._sign(row, self._centre, "", 0)
+            self._lost.append(Lost(row.position, told))
+            return
         if row.arrived_ms > self._manifest.fields["at"] + _SLACK_MS:
             raise Broken("arrival", row=row.position)
         if header.get("_tag") == CENTRES:
@@ -103,6 +133,10 @@ class DayCheck:
         self._heads[chain] = row, header
         if self._every:
             self._sign(row, self._keys[header["key"]], agent, number)
+
+    def _told(self, position: int) -> int | None:
+        """The ledger row by which this one was lost."""
+        return next((row for first, last, row in self._repairs if first <= position <= last), None)
 
     def _check_body(self, row: Row, header: dict[str, Any]) -> None:
         plain = inflate(row.body or b"")

@@ -46,6 +46,11 @@ SAYS = {
         "日志第{row}行（{agent} 第{number}批）签名不符",
         "journal row {row} ({agent} batch {number}): its signature is not of its key",
     ),
+    "lost": (
+        "日志第{rows}行在修复时丢失（台账第{ledger}条），并非被篡改；其余内容核对无误，所在日期的清单不能再全部核对",
+        "journal rows {rows} were lost by repair, ledger row {ledger}: no tampering; all else holds, but a manifest that "
+        "attested them cannot be checked whole",
+    ),
     "replayed": ("{day}：第{row}行是第{first}行的重放", "{day}: row {row} is row {first} replayed"),
     "rows": (
         "{day}：日志行不是清单所证的那些（第{row}行起可疑）",
@@ -92,6 +97,11 @@ class Broken(Exception):
 
     def __reduce__(self) -> Any:
         return _broken, (self.code, self.facts)
+
+    @property
+    def exit_code(self) -> int:
+        """1 for what was tampered with, 3 for what was honestly lost."""
+        return 3 if self.code == "lost" else 1
 
     def says(self, lang: str) -> str:
         return SAYS[self.code][lang == "en"].format(**self.facts)
