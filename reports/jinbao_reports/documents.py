@@ -18,7 +18,7 @@ from jinbao_reports.arguments import add_inputs, add_lang, inputs
 from jinbao_reports.commands import DONE, bad_news
 from jinbao_reports.comparison import Figure
 from jinbao_reports.evidence.sheet import sheet
-from jinbao_reports.evidence.source import EvidenceError
+from jinbao_reports.evidence.source import NoManifest
 from jinbao_reports.importers.arguments import pair
 from jinbao_reports.load import Gathered, gather
 from jinbao_reports.office.word import read_word
@@ -170,7 +170,7 @@ def site_of(store: Path, period: str, zone: ZoneInfo) -> Json | None:
     """What both sides sign of a store (jinbao.sheet/1); None where no manifest reaches into the period: the page says so."""
     try:
         return sheet(store, period, zone)
-    except EvidenceError:
+    except NoManifest:
         return None
 
 

@@ -159,6 +159,16 @@ def test_a_census_with_a_wrong_row_is_refused_whole(
     assert said in err
 
 
+def test_a_census_that_is_a_torn_workbook_is_refused(
+    county: County, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "census.xlsx"
+    file.write_bytes(b"PK\x03\x04 and no more")
+    code, _, err = run(capsys, "documents", "annex", *county.write(), "--period", "2021", *OFFICE, "--census", str(file))
+    assert code == 2
+    assert f"{file}: is no workbook of Excel that can be read" in err
+
+
 def test_a_template_is_written_checked_and_used(county: County, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     template = tmp_path / "模板.docx"
     assert run(capsys, "template", "new", str(template))[0] == 0

@@ -25,17 +25,22 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from collecting import TestClock
 from evidence import Site, make_site
+from jinbao_collector.centre import Centre
 from jinbao_config import units
 from jinbao_config.schedule import Schedule
 from jinbao_reports.cli import main
-from jinbao_reports.evidence.issued import issued_reports
+from jinbao_reports.evidence.issued import REPORT, issued_reports
 from jinbao_reports.legal_days import shipped
+from jinbao_reports.parser import parser
+from jinbao_reports.schedule.commands import serve_once
 from jinbao_reports.schedule.due import due_ms, due_periods, next_due_ms
 from jinbao_reports.source import BadInput
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 _PROGRAM = "import sys; from jinbao_reports.cli import main; sys.exit(main())"
+PART = "--incomplete"  # the county's records end on the 11th
 DUE = "2021-05-07T09:00:00+08:00"  # after the holiday of May: the 6th is the first working day
 
 
@@ -98,15 +103,16 @@ def test_a_year_without_a_legal_calendar_is_refused_not_guessed() -> None:
 
 
 class Sink:
-    """An SMTP server that keeps what it is sent; `deaf` makes it refuse every recipient."""
+    """An SMTP server that keeps what it is sent, and for whom; `answers` are those it refuses, "*" all."""
 
     def __init__(self) -> None:
         self.messages: list[EmailMessage] = []
-        self.deaf = False
+        self.got: list[list[str]] = []
+        self.answers: dict[str, str] = {}
 
     async def handle_RCPT(self, _server: Any, _session: Session, envelope: Envelope, address: str, _options: Any) -> str:  # noqa: N802
-        if self.deaf:
-            return "550 no such mailbox"
+        if refusal := self.answers.get(address, self.answers.get("*")):
+            return refusal
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
@@ -114,6 +120,7 @@ class Sink:
         made = email.message_from_bytes(envelope.content, policy=email.policy.default)
         assert isinstance(made, EmailMessage)
         self.messages.append(made)
+        self.got.append(list(envelope.rcpt_tos))
         return "250 OK"
 
 
@@ -160,7 +167,14 @@ def certificate(folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    return make_site(tmp_path_factory.mktemp("scheduled"))
+    site = make_site(tmp_path_factory.mktemp("scheduled"))
+    shutil.copytree(site.folder, _untouched(site))
+    return site
+
+
+def _untouched(site: Site) -> Path:
+    """The same county, of which nothing was issued."""
+    return site.folder.with_name("untouched")
 
 
 def schedule_file(site: Site, folder: Path, port: int, out: str) -> Path:
@@ -203,20 +217,130 @@ def test_what_is_due_is_frozen_written_and_mailed_once(
     file = schedule_file(judged, tmp_path, port, "issued")
     code, out, _ = due(capsys, file, when="2021-05-07T08:00:00+08:00")
     assert (code, out) == (0, "没有到期的文件；下一次在 2021-05-07T09:00+08:00\n")
-    kept.deaf = True
-    code, _, err = due(capsys, file)
+    kept.answers = {"*": "450 mailbox busy"}
+    code, _, err = due(capsys, file, PART)
     assert (code, kept.messages) == (3, [])
-    assert "no such mailbox" in err
+    assert "450 mailbox busy" in err
     folder = tmp_path / "issued" / "2021-04"
     facts = json.loads((folder / "issue.json").read_text(encoding="utf-8"))
     written = {item["name"]: (folder / item["name"]).stat().st_mtime_ns for item in facts["files"]}
-    kept.deaf = False
+    kept.answers = {}
     code, out, _ = due(capsys, file, "--json")
     assert (code, [one["did"] for one in json.loads(out)]) == (0, ["mailed"])
+    assert sorted(kept.got[0]) == ["carrier@example.com", "office@example.gov.cn"]
     assert written == {name: (folder / name).stat().st_mtime_ns for name in written}  # nothing was made a second time
     assert due(capsys, file, "--json")[1] == "[]\n"
     assert len(kept.messages) == len([one for one in issued_reports(judged.data) if one.period == "2021-04"]) == 1
     _looks_right(kept.messages[0], facts, folder)
+
+
+def test_a_month_whose_records_do_not_reach_its_end_waits_for_them(
+    judged: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(_untouched(judged), tmp_path / "county")
+    site = Site(tmp_path / "county", TestClock(at("2021-05-07T08:00:00")))
+    file = schedule_file(site, tmp_path, 25, "issued")
+    file.write_text(file.read_text(encoding="utf-8").partition("[mail]")[0], encoding="utf-8")
+    code, out, err = due(capsys, file, "--json")
+    assert (code, [one["did"] for one in json.loads(out)]) == (3, ["failed"])
+    assert "2021-04: the newest daily manifest is of 2021-04-11, before the end of the period; not issued" in err
+    assert issued_reports(site.data) == ()
+    with Centre(site.place, site.clock) as centre:
+        centre.make_due_manifests()
+    code, out, _ = due(capsys, file, "--json")
+    assert (code, [one["did"] for one in json.loads(out)]) == (0, ["written"])
+    assert issued_reports(site.data)[-1].read(REPORT)["as_of"] is None
+
+
+# To whom
+
+
+@pytest.fixture
+def written(judged: Site, sink: tuple[Sink, int], tmp_path: Path) -> Path:
+    """The schedule of a county whose November 2026 is written, and is to be mailed."""
+    file = schedule_file(judged, tmp_path, sink[1], "issued")
+    file.write_text(file.read_text(encoding="utf-8").replace("2021-04", "2026-11"), encoding="utf-8")
+    frozen, folder = tmp_path / "0001", tmp_path / "issued" / "2026-11"
+    for made in (frozen, folder):
+        made.mkdir(parents=True)
+    group = {"links": 1, "verdicts": {"pass": 1, "fail": 0, "inconclusive": 0, "no_data": 0}}
+    (frozen / REPORT).write_text(json.dumps({"period": {"name": "2026-11"}, "group": group}), encoding="utf-8")
+    facts = {"number": 1, "report": "0" * 64, "frozen": str(frozen), "files": []}
+    (folder / "issue.json").write_text(json.dumps(facts), encoding="utf-8")
+    return file
+
+
+WINTER = "2026-12-20T09:00:00+08:00"
+OFFICE, CARRIER = "office@example.gov.cn", "carrier@example.com"
+
+
+def test_who_has_the_documents_does_not_get_them_again_while_another_is_refused(
+    written: Path, sink: tuple[Sink, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept, _ = sink
+    kept.answers = {CARRIER: "451 try again later"}
+    for _ in range(2):
+        code, _, err = due(capsys, written, when=WINTER)
+        assert code == 3
+        assert f"refused {CARRIER}: 451 try again later" in err
+        assert kept.got == [[OFFICE]]
+    kept.answers = {}
+    assert due(capsys, written, when=WINTER)[0] == 0
+    assert kept.got == [[OFFICE], [CARRIER]]
+    assert kept.messages[0]["Message-ID"] == kept.messages[1]["Message-ID"]
+    assert due(capsys, written, "--json", when=WINTER)[1] == "[]\n"
+    written.write_text(written.read_text(encoding="utf-8").replace(OFFICE, "new@example.gov.cn"), encoding="utf-8")
+    assert due(capsys, written, "--json", when=WINTER)[1] == "[]\n"  # a month that was delivered is not sent to new readers
+
+
+def test_who_is_refused_for_good_is_told_once_and_replaced_by_a_mended_address(
+    written: Path, sink: tuple[Sink, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept, _ = sink
+    kept.answers = {CARRIER: "550 no such mailbox"}
+    code, out, err = due(capsys, written, "--json", when=WINTER)
+    assert (code, [one["did"] for one in json.loads(out)]) == (3, ["mailed", "failed"])
+    assert f"refused {CARRIER}: 550 no such mailbox (for good: mend mail.to" in err
+    assert due(capsys, written, "--json", when=WINTER)[:2] == (0, "[]\n")
+    written.write_text(written.read_text(encoding="utf-8").replace(CARRIER, "desk@example.com"), encoding="utf-8")
+    assert due(capsys, written, when=WINTER)[0] == 0
+    assert kept.got == [[OFFICE], ["desk@example.com"]]
+
+
+def test_a_server_that_is_rude_at_the_farewell_has_taken_the_message(
+    written: Path, sink: tuple[Sink, int], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def rude(_sink: Sink, _server: Any, _session: Session, _envelope: Envelope) -> str:
+        return "421 out of order"
+
+    monkeypatch.setattr(Sink, "handle_QUIT", rude, raising=False)
+    for _ in range(2):
+        assert due(capsys, written, when=WINTER)[0] == 0
+    assert sink[0].got == [[OFFICE, CARRIER]]
+
+
+def test_at_new_year_what_is_owed_is_mailed_though_the_next_calendar_is_not_known(
+    written: Path, sink: tuple[Sink, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = due(capsys, written, when="2027-01-05T09:00:00+08:00")
+    assert code == 2
+    assert "no legal calendar is known for 2027" in err
+    assert (sink[0].got, out) == ([[OFFICE, CARRIER]], "2026-11：已邮寄\n")
+    code, out, _ = due(capsys, written, when=WINTER)
+    assert code == 0
+    assert "没有到期的文件；下一次在何时尚不可知：no legal calendar is known for 2027" in out
+
+
+def test_the_service_goes_by_the_plan_as_it_stands(
+    written: Path, sink: tuple[Sink, int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = parser().parse_args(["due", "--config", str(written), "--wait"])
+    sound = written.read_text(encoding="utf-8")
+    for text, got in ((sound.replace('["pdf", "json"]', '["PDF"]'), []), (sound, [[OFFICE, CARRIER]])):
+        written.write_text(text, encoding="utf-8")
+        serve_once(asked, lambda: at("2026-12-20T09:00:00"))
+        assert sink[0].got == got
+    assert "未完成，稍后重试" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(shutil.which("pdftotext") is None, reason="needs pdftotext (Debian package poppler-utils)")
@@ -271,7 +395,7 @@ def test_a_server_that_does_not_know_us_or_that_we_do_not_know_gets_nothing(
         (tmp_path / "password").write_text(change[1], encoding="utf-8")
     else:
         file.write_text(file.read_text(encoding="utf-8").replace('ca = "mail.pem"\n', ""), encoding="utf-8")
-    code, _, err = due(capsys, file)
+    code, _, err = due(capsys, file, PART)
     assert code == 3
     assert said in err.lower()
     assert sink[0].messages == []
@@ -286,7 +410,7 @@ def test_the_service_goes_on_until_it_is_told_to_stop(judged: Site, tmp_path: Pa
     file = schedule_file(judged, tmp_path, port, "issued")
     file.write_text(file.read_text(encoding="utf-8").replace('ca = "mail.pem"\n', 'security = "none"\n'), encoding="utf-8")
     service = subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, "due", "--config", str(file), "--wait", "--at", DUE],
+        [sys.executable, "-c", _PROGRAM, "due", "--config", str(file), "--wait", "--at", DUE, PART],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from jinbao_collector.ledger import DEMONSTRATION
 from jinbao_reports.evidence.issued import issued_reports
 from jinbao_reports.evidence.selection import Day
-from jinbao_reports.evidence.source import EvidenceError, Source, opened
+from jinbao_reports.evidence.source import NoManifest, Source, opened
 from jinbao_reports.evidence.verify.container import new_sm3
 from jinbao_reports.service_time import local_day, parse_period
 
@@ -16,12 +16,12 @@ Json = dict[str, Any]
 
 
 def sheet(store: Path, period: str, zone: ZoneInfo) -> Json:
-    """Of the last manifest of a period, or the newest while the period lasts. Raises EvidenceError where there is none."""
+    """Of the last manifest of a period, or the newest while the period lasts. Raises NoManifest; EvidenceError without key."""
     last = str(local_day(parse_period(period, zone).span[1] - 1, zone))
     with opened(store, zone) as source:
         within = [day for day in source.days if day.name <= last]
         if not within:
-            raise EvidenceError(f"--period {period}: the first manifest is of {source.days[0].name}")
+            raise NoManifest(f"--period {period}: the first manifest is of {source.days[0].name}")
         day = within[-1]
         return {
             "schema": SCHEMA,

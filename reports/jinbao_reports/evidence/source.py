@@ -25,6 +25,10 @@ class EvidenceError(CollectorError):
     exit_code = 2
 
 
+class NoManifest(EvidenceError):
+    """No daily manifest reaches so far back, or there is none yet."""
+
+
 @dataclass(frozen=True)
 class Source:
     """Open for reading. `days` are those that have a manifest; what came after the last of them is no evidence yet, and
@@ -70,12 +74,12 @@ class Source:
 
 @contextmanager
 def opened(directory: Path, zone: ZoneInfo) -> Iterator[Source]:
-    """Raises EvidenceError, LedgerError, ManifestError or VolumeError."""
+    """Raises NoManifest, LedgerError, ManifestError or VolumeError."""
     home = Home(directory)
     manifests = Manifests(home.manifests, home.journal, zone)
     days = tuple(Day.of(manifests.read(day)) for day in manifests.days())
     if not days:
-        raise EvidenceError(f"{home.manifests}: there is no daily manifest yet; `jinbao-collector manifest DAY` makes one")
+        raise NoManifest(f"{home.manifests}: there is no daily manifest yet; `jinbao-collector manifest DAY` makes one")
     attested = days[-1].signed.fields()["ledger"]["position"]
     with Ledger(home.ledger) as ledger:
         ledger.verify()

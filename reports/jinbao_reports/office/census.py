@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-from openpyxl import load_workbook
-
 from jinbao_config.links import Links
 from jinbao_config.office import Census
+from jinbao_reports.excel import ZIP, read_book
 from jinbao_reports.notation import exact, ratio
 from jinbao_reports.source import BadInput
 
@@ -63,12 +62,8 @@ def read_census(file: Path, census: Census, links: Links) -> tuple[tuple[Form, .
 
 
 def _rows(file: Path, data: bytes) -> list[Row]:
-    if data.startswith(b"PK\x03\x04"):
-        sheet = load_workbook(io.BytesIO(data), read_only=True, data_only=True).worksheets[0]
-        return [
-            (line, ["" if cell is None else str(cell) for cell in row])
-            for line, row in enumerate(sheet.iter_rows(values_only=True), 1)
-        ]
+    if data.startswith(ZIP):
+        return list(read_book(file, data)[0].rows)
     for encoding in ("utf-8-sig", "gb18030"):
         try:
             return list(enumerate(csv.reader(io.StringIO(data.decode(encoding))), 1))

@@ -72,17 +72,30 @@ def _text(statement: Mapping[str, Any], facts: Mapping[str, Any], lang: str) -> 
     return [*lines, _FILES.to(lang), *(f"{item['sha256']}  {item['name']}" for item in facts["files"])]
 
 
-def send(mail: Mail, made: EmailMessage, folder: Path) -> None:
-    """Raises MailError naming server and reason; a recipient that is refused is a failure of the whole."""
+def send(mail: Mail, made: EmailMessage, addresses: Sequence[str], folder: Path) -> dict[str, tuple[int, str]]:
+    """Who was refused, with code and answer (RFC 5321 section 4.2). Raises MailError where the server took nothing at all."""
+    refused = None
     try:
         with _connected(mail, folder) as server:
             if mail.user and mail.password_file:
                 server.login(mail.user, (folder / mail.password_file).read_text(encoding="utf-8").strip())
-            refused = server.send_message(made)
+            refused = _handed(server, made, addresses)
     except (OSError, smtplib.SMTPException) as problem:
-        raise MailError(f"{mail.host}:{mail.port}: {problem}") from problem
-    if refused:
-        raise MailError(f"{mail.host}:{mail.port}: refused {', '.join(refused)}")
+        if refused is None:  # once it is taken, what the server answers to our farewell must not have it sent again
+            raise MailError(f"{mail.host}:{mail.port}: {problem}") from problem
+    return {address: (code, answer.decode(errors="replace")) for address, (code, answer) in refused.items()}
+
+
+def _handed(server: smtplib.SMTP, made: EmailMessage, addresses: Sequence[str]) -> dict[str, tuple[int, bytes]]:
+    try:
+        return server.send_message(made, to_addrs=addresses)
+    except smtplib.SMTPRecipientsRefused as all_of_them:
+        return all_of_them.recipients
+
+
+def is_for_good(code: int) -> bool:
+    """A 5xx answer: the same request will be refused again (RFC 5321 section 4.2.1)."""
+    return code >= 500
 
 
 def _connected(mail: Mail, folder: Path) -> smtplib.SMTP:

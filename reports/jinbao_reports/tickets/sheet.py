@@ -3,19 +3,13 @@
 import csv
 import hashlib
 import io
-import warnings
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date
 from itertools import islice
 from pathlib import Path
-from typing import Any
-from xml.etree.ElementTree import ParseError
 
-from openpyxl import load_workbook
-from openpyxl.utils.datetime import CALENDAR_MAC_1904
-
+from jinbao_reports.excel import ZIP, Row, read_book
 from jinbao_reports.source import BadInput
 from jinbao_reports.tickets.headers import Header, check, expected, find_header
 from jinbao_reports.tickets.moments import SERIAL_ZERO
@@ -23,10 +17,8 @@ from jinbao_reports.tickets.moments import SERIAL_ZERO
 _ENCODINGS = ("utf-8-sig", "gb18030")
 _SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
 _TRIED = 30  # rows that decide on the separator
-_ZIP, _OLD_EXCEL, _UTF16 = b"PK\x03\x04", b"\xd0\xcf\x11\xe0", (b"\xff\xfe", b"\xfe\xff")
-_EXACT = 10**15  # Excel keeps 15 digits: a longer number is not the one that was typed
+_OLD_EXCEL, _UTF16 = b"\xd0\xcf\x11\xe0", (b"\xff\xfe", b"\xfe\xff")
 _EXPECTED = f"expected a row with {' and '.join(expected())} among the first; name other columns by --column"
-Row = tuple[int, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +56,9 @@ def read_sheet(file: Path, said: Mapping[str, str], sheet: str = "") -> Sheet:
         raise BadInput(f"{file}: cannot be read: {problem.strerror}") from None
     if data.startswith(_OLD_EXCEL) or data.lstrip()[:1] == b"<":
         raise BadInput(f"{file}: is a workbook of Excel 97-2003, one with a password, or a web page; save it as .xlsx or CSV")
-    if sheet and not data.startswith(_ZIP):
+    if sheet and not data.startswith(ZIP):
         raise BadInput(f"{file}: is no workbook of Excel; --sheet names one of its sheets")
-    readings = list(_workbook(file, data, sheet) if data.startswith(_ZIP) else _texts(file, data, said))
+    readings = list(_workbook(file, data, sheet) if data.startswith(ZIP) else _texts(file, data, said))
     headed = [(reading, header) for reading in readings if (header := find_header(reading.rows, said))]
     if not headed:
         raise BadInput(f"{file}: no sheet has a header; {_EXPECTED}")
@@ -127,44 +119,6 @@ def _rows(file: Path, text: str, separator: str) -> Iterator[Row]:
 
 
 def _workbook(file: Path, data: bytes, wanted: str) -> Iterator[_Found]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of styles and extensions, which hold no ticket
-            book = load_workbook(io.BytesIO(data), data_only=True)
-    except (zipfile.BadZipFile, KeyError, ValueError, TypeError, OSError, ParseError) as problem:
-        raise BadInput(f"{file}: is no workbook of Excel that can be read: {problem}") from None
-    names = [sheet.title for sheet in book.worksheets]
-    if wanted and wanted not in names:
-        raise BadInput(f"{file}: has no sheet {wanted!r}; it has {', '.join(names)}")
-    zero = date(1904, 1, 1) if book.epoch == CALENDAR_MAC_1904 else SERIAL_ZERO
-    for sheet in book.worksheets:
-        if sheet.title == (wanted or sheet.title):
-            yield _Found(f"XLSX, sheet {sheet.title}", "row", list(_cells(sheet)), zero)
-
-
-def _cells(sheet: Any) -> Iterator[Row]:
-    """A merged area shows its one value in every row it covers, as it does on paper."""
-    first = {
-        (row, column): (area.min_row, area.min_col)
-        for area in sheet.merged_cells.ranges
-        for row in range(area.min_row, area.max_row + 1)
-        for column in range(area.min_col, area.max_col + 1)
-    }
-    for number in range(1, sheet.max_row + 1):
-        places = (first.get((number, column), (number, column)) for column in range(1, sheet.max_column + 1))
-        yield number, tuple(_text(sheet.cell(*place)) for place in places)
-
-
-def _text(cell: Any) -> str:
-    """As it would stand in a CSV. Excel's times are rounded to the second: it stores fractions of a day."""
-    value = cell.value
-    if isinstance(value, datetime):
-        shown = str(cell.number_format).lower()
-        if value.time() == time() and "h" not in shown:
-            return value.date().isoformat()
-        return (value + timedelta(microseconds=500_000)).replace(microsecond=0).isoformat(" ")
-    if isinstance(value, int | float) and abs(value) >= _EXACT:
-        return f"{value:E}"
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return "" if value is None else str(value).strip()
+    yield from (
+        _Found(f"XLSX, sheet {one.title}", "row", one.rows, one.serial_zero) for one in read_book(file, data, only=wanted)
+    )

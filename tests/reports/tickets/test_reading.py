@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from openpyxl import Workbook
+from openpyxl import Workbook, load_workbook
+from openpyxl.styles import Font
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 
 from carrier_lists import FIRST, HEADER, SECOND, THIRD, Desk, Row, lines
@@ -83,6 +84,36 @@ def test_a_workbook_gives_the_same_tickets_as_a_csv(desk: Desk) -> None:
     from_book, from_text = desk.read(workbook(desk, *typed)), desk.read(desk.csv(*ROWS))
     assert from_book.json["list"]["form"] == "XLSX, sheet Sheet"
     assert from_book.tickets == from_text.tickets
+
+
+def test_formatted_but_empty_cells_at_the_edge_of_a_workbook_are_no_rows(desk: Desk) -> None:
+    """Column and row formatted to their ends, as one click does: 17 thousand million cells, of which a few hold something."""
+    plain = desk.read(workbook(desk, *ROWS)).tickets
+    book = load_workbook(workbook(desk, *ROWS))
+    for place in ("A1048576", "XFD1", "XFD1048576"):
+        book.active[place].font = Font(bold=True)
+    book.active.merged_cells.add("H9:H900000")
+    book.save(desk.folder / "list.xlsx")
+    assert desk.read(desk.folder / "list.xlsx").tickets == plain
+
+
+def test_a_workbook_too_large_for_a_list_is_refused(desk: Desk) -> None:
+    book = load_workbook(workbook(desk, *ROWS))
+    book.active.merged_cells.add("A1:XFD1048576")
+    book.save(desk.folder / "list.xlsx")
+    told = desk.run("tickets", str(desk.folder / "list.xlsx"), *desk.declared())
+    assert told.code == 2
+    assert "list.xlsx: sheet Sheet has more than 3000000 cells, most of them empty but formatted or merged" in told.err
+
+
+def test_a_torn_workbook_is_refused(desk: Desk) -> None:
+    file = workbook(desk, *ROWS)
+    whole = file.read_bytes()
+    for data in (whole[: len(whole) // 2], whole[:2000] + bytes(50) + whole[2050:]):
+        file.write_bytes(data)
+        told = desk.run("tickets", str(file), *desk.declared())
+        assert told.code == 2
+        assert "list.xlsx: is no workbook of Excel that can be read" in told.err
 
 
 @pytest.mark.parametrize(
