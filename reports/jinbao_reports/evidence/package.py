@@ -13,9 +13,10 @@ from jinbao_reports.evidence import readme
 from jinbao_reports.evidence.pack import Packer
 from jinbao_reports.evidence.rebuild import Rebuilt, key_text
 from jinbao_reports.evidence.report import Json, essence, find_outage, report_of
-from jinbao_reports.evidence.selection import Day, Window, rows_of, wanted
+from jinbao_reports.evidence.selection import Day, Window, rows_of, tell_of_before, wanted
 from jinbao_reports.evidence.source import EvidenceError, Source, as_json, opened
 from jinbao_reports.evidence.verify import chains
+from jinbao_reports.evidence.verify.late import Judged
 from jinbao_reports.evidence.verify.rows import packed
 from jinbao_reports.files import parse_as_of
 from jinbao_reports.judge import contract_in_force
@@ -130,7 +131,10 @@ def _draw(source: Source, order: Order, period: Period, told: Told) -> _Drawn:
 def _windows(source: Source, period: Period, whole: Json, outage: str | None) -> Iterator[Window]:
     """Ever wider; the last one wants all."""
     if outage is None:
-        yield from (Window(period.span[0] - margin, period.span[1] + margin) for margin in _MARGINS_MS)
+        judged = Judged.by(whole)
+        last = max((day.last for day in source.days if day.name <= judged.last), default=0)
+        also = tell_of_before(source.volumes, judged.end_ms, last)
+        yield from (Window(period.span[0] - margin, period.span[1] + margin, also=also) for margin in _MARGINS_MS)
     else:
         link, found = find_outage(whole, outage)
         start = units.instant_ms(found["onset"])

@@ -8,6 +8,7 @@ from typing import Any
 
 from jinbao_agent.wire import Signed
 from jinbao_collector.volume import Volume
+from jinbao_reports.evidence.verify.late import INTERLEAVED_MS
 from jinbao_reports.evidence.verify.rows import Row
 
 _FAR = 2**62 // 1000
@@ -16,13 +17,16 @@ _FAR = 2**62 // 1000
 @dataclass(frozen=True, slots=True)
 class Window:
     """Rows that arrived in, or tell of, [since, until) milliseconds; of these agents, or of all. Of the centre's own
-    those that it wrote then."""
+    those that it wrote then. And the rows at the positions `also`."""
 
     since: int = -_FAR
     until: int = _FAR
     agents: frozenset[str] | None = None
+    also: frozenset[int] = frozenset()
 
-    def wants(self, arrived: int, oldest: int, newest: int, agent: str) -> bool:
+    def wants(self, position: int, arrived: int, oldest: int, newest: int, agent: str) -> bool:
+        if position in self.also:
+            return True
         if not agent:
             return self.since <= arrived < self.until
         if self.agents is not None and agent not in self.agents:
@@ -57,7 +61,7 @@ class Day:
 
 def wanted(volumes: Sequence[Volume], days: Iterable[Day], window: Window) -> dict[Day, int]:
     """The days of which a batch is wanted, and how many; the others need no rows in the package."""
-    facts = "arrived_ms, oldest_ms, newest_ms, agent"
+    facts = "position, arrived_ms, oldest_ms, newest_ms, agent"
     counts = {day: sum(window.wants(*row) for row in _within(volumes, lambda volume: facts, day)) for day in days}
     return {day: count for day, count in counts.items() if count}
 
@@ -72,8 +76,31 @@ def rows_of(volumes: Sequence[Volume], day: Day, window: Window) -> Iterator[Row
 
     for *row, oldest, newest, agent in _within(volumes, facts, day):
         whole = Row(*row)
-        wanted = window.wants(whole.arrived_ms, oldest, newest, agent)
+        wanted = window.wants(whole.position, whole.arrived_ms, oldest, newest, agent)
         yield whole if wanted else Row(whole.position, whole.hash, 0, "", b"", b"", None)
+
+
+def tell_of_before(volumes: Sequence[Volume], end_ms: int, after: int) -> frozenset[int]:
+    """The positions behind `after` whose batches may tell of the time before an instant: of each chain those up to the first
+    one that begins after it, that one too; and forks, whose numbers say nothing. `verify` misses each of them."""
+    beyond: dict[str, int] = {}
+    for volume in volumes:
+        begun = volume.db.execute(
+            "SELECT chain, min(number) FROM batch JOIN sender ON sender.id = sender"
+            " WHERE agent <> '' AND verdicts = '[]' AND oldest_ms >= ? GROUP BY chain",
+            (end_ms + INTERLEAVED_MS,),
+        )
+        for chain, number in begun:
+            beyond[chain] = min(number, beyond.get(chain, number))
+    found: set[int] = set()
+    for volume in volumes:
+        for sender, chain in volume.db.execute("SELECT id, chain FROM sender WHERE agent <> ''").fetchall():
+            rows = volume.db.execute(
+                "SELECT position FROM batch WHERE sender = ? AND position > ? AND (number <= ? OR verdicts LIKE '%fork%')",
+                (sender, after, beyond.get(chain, _FAR)),
+            )
+            found.update(position for (position,) in rows)
+    return frozenset(found)
 
 
 def verdicts_of(row: Row) -> tuple[str, ...]:

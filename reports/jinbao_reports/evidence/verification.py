@@ -182,9 +182,9 @@ def _days(package: Package, chains: Chains, every: bool, workers: int, told: Tol
 
 def _total(found: Sequence[Found]) -> Found:
     flagged = tuple(sorted({key for one in found for key in one.flagged}))
-    *counts, _, lost = zip(*found, strict=True) if found else [()] * len(Found._fields)
+    *counts, _, lost, _ = zip(*found, strict=True) if found else [()] * len(Found._fields)
     rows, whole, bare, hidden, signatures = map(sum, counts)
-    return Found(rows, whole, bare, hidden, signatures, flagged, tuple(chain.from_iterable(lost)))
+    return Found(rows, whole, bare, hidden, signatures, flagged, tuple(chain.from_iterable(lost)), {})
 
 
 def _check_figures(package: Package, chains: Chains, flagged: Sequence[str], told: Told) -> None:

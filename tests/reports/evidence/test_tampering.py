@@ -331,6 +331,49 @@ FORGERIES: dict[str, list[Forgery]] = {
 }
 
 
+@pytest.fixture(scope="module")
+def late(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A package with what an agent sent two days after its period: an outage at the end of it."""
+    folder = tmp_path_factory.mktemp("late")
+    site = make_site(folder)
+    clock = TestClock(units.instant_ms(f"{DAYS[-1]}T12:00:00+08:00") + 86_400_000)
+    with Centre(site.place, clock) as centre:
+        isolated = enrolled(centre, "tw-09", links=(LINK,))
+        post(centre, *isolated.minutes(3, units.instant_ms(f"{DAYS[2]}T23:50:00+08:00")))
+        post(centre, *isolated.minutes(3, clock.now_ms - 600_000))
+        clock.now_ms += 86_400_000
+        centre.make_due_manifests()
+    file = folder / "package.zip"
+    assert main(["package", *site.asked("--out", str(file))]) == 0
+    return file
+
+
+@pytest.mark.parametrize("kept", range(4))
+def test_what_came_after_the_period_and_may_tell_of_it_cannot_be_withheld(kept: int, late: Path, tmp_path: Path) -> None:
+    """Neither the three that do, nor the first after them, which shows that there are no more."""
+    forger = Forger(late)
+    name = max(name for name in forger.members if name.startswith("rows/"))
+    forger.rows(name[len("rows/") : -len(".rows")], lambda rows: [*rows[:kept], *map(_hidden, rows[kept:])])
+    with pytest.raises(Broken) as found:
+        verify_package(forger.pack(tmp_path / "forged.zip"), Known())
+    assert found.value.code == "withheld_late"
+
+
+def test_a_day_after_the_period_cannot_be_withheld_whole(late: Path, tmp_path: Path) -> None:
+    forger = Forger(late)
+    del forger.members[max(name for name in forger.members if name.startswith("rows/"))]
+    with pytest.raises(Broken) as found:
+        verify_package(forger.pack(tmp_path / "forged.zip"), Known())
+    assert found.value.code == "withheld_late"
+
+
+def test_what_came_after_the_period_and_tells_of_another_time_may_be_withheld(late: Path, tmp_path: Path) -> None:
+    forger = Forger(late)
+    name = max(name for name in forger.members if name.startswith("rows/"))
+    forger.rows(name[len("rows/") : -len(".rows")], lambda rows: [*rows[:4], *map(_hidden, rows[4:])])
+    assert verify_package(forger.pack(tmp_path / "less.zip"), Known(), recompute=False).outcome == "unanchored"
+
+
 @pytest.mark.parametrize(("code", "forge"), [(code, forge) for code, some in FORGERIES.items() for forge in some])
 def test_each_forgery_is_told_in_its_own_sentence(code: str, forge: Forgery, package: Path, tmp_path: Path) -> None:
     forger = Forger(package)

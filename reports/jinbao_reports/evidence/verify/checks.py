@@ -5,24 +5,25 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from .chains import LedgerRow, Manifest, Verifies, check_ledger_end, check_ledger_heads, enrolled, read_ledger, read_manifests
 from .container import Package
 from .days import DayCheck, Found, lost_by_repair
+from .late import Judged, check_late
 from .said import Broken
 
 Days = Callable[[list[str]], Iterable[Found]]
 
 
 class Chains(NamedTuple):
-    """The package's frame: the centre's raw key, the ledger, the manifests, the days whose rows it holds."""
+    """The package's frame: the centre's raw key, the ledger, the manifests, the days whose rows it holds, its report's span."""
 
     centre: bytes
     ledger: list[LedgerRow]
     manifests: list[Manifest]
     days: list[str]
+    judged: Judged
 
     @property
     def fingerprint(self) -> str:
@@ -44,23 +45,23 @@ def read_chains(package: Package, verifies: Verifies | None) -> Chains:
     if manifests[-1].day != until:
         raise Broken("tail", day=manifests[-1].day)
     check_ledger_end(ledger, manifests[-1])
-    return Chains(centre, ledger, manifests, days)
+    return Chains(centre, ledger, manifests, days, _judged(package))
 
 
 def check_day(package: Package, chains: Chains, day: str, verifies: Verifies | None, *, every: bool = False) -> Found:
     """Raises Broken."""
     manifest = next(one for one in chains.manifests if one.day == day)
-    check = DayCheck(manifest, enrolled(chains.ledger), chains.centre, verifies, every, lost_by_repair(chains.ledger))
-    return check.run(package.rows(day))
+    keys, repairs = enrolled(chains.ledger), lost_by_repair(chains.ledger)
+    return DayCheck(manifest, keys, chains.centre, verifies, every, repairs, chains.judged).run(package.rows(day))
 
 
 def check_disclosed(package: Package, chains: Chains, found: dict[str, Found]) -> int:
-    """That no row of the report's period is withheld, and that its manifests go on to the end of what the report judges;
-    how many batches of it have no body. Raises Broken.
+    """That no row of the report's period is withheld, nor one that came later and may tell of it, and that its manifests go
+    on to the end of what the report judges; how many batches of it have no body. Raises Broken.
 
     A package of one outage withholds by its nature.
     """
-    first, last, end_ms = _judged(package)
+    first, last, end_ms = chains.judged
     newest = chains.manifests[-1]
     if newest.day < last or newest.fields["at"] < end_ms:
         raise Broken("short", day=newest.day, last=last)
@@ -77,18 +78,14 @@ def check_disclosed(package: Package, chains: Chains, found: dict[str, Found]) -
             if hidden:
                 raise Broken("withheld", day=manifest.day, count=hidden)
             bare += day.bare if day else 0
+    check_late(chains.manifests, chains.judged, {day: one.shown for day, one in found.items()})
     return bare
 
 
-def _judged(package: Package) -> tuple[str, str, int]:
-    """The first and the last day that the report judges, and the instant at which that ends (ms): its own word, for what
-    package.json asks for is nobody's."""
-    report = package.json("report.json")
+def _judged(package: Package) -> Judged:
+    """The report's own word, for what package.json asks for is nobody's."""
     try:
-        begin, end = (datetime.fromisoformat(report["period"][edge]) for edge in ("from", "to"))
-        if report["as_of"] is not None:
-            end = min(end, datetime.fromisoformat(report["as_of"]).astimezone(end.tzinfo))
-        return str(begin.date()), str((end - timedelta(milliseconds=1)).date()), round(end.timestamp() * 1000)
+        return Judged.by(package.json("report.json"))
     except (KeyError, TypeError, ValueError, OverflowError) as problem:
         raise Broken("format", name="report.json", problem=problem) from None
 
@@ -106,7 +103,7 @@ def check_declared(package: Package, chains: Chains) -> tuple[Later, ...]:
 
     A calendar that no manifest attests may be the one shipped with a version, which only that version knows.
     """
-    last = _judged(package)[1]
+    last = chains.judged.last
     later = [_declared(package, chains.manifests, last, "config/links.toml", "links")]
     try:
         contracts = [str(name) for name in package.facts["asked"]["contracts"]]

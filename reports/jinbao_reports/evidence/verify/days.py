@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from .chains import LedgerRow, Manifest, Verifies
+from .late import Judged, Showing, Shown
 from .rows import Row, inflate
 from .said import Broken
 
@@ -31,7 +32,7 @@ def lost_by_repair(ledger: Iterable[LedgerRow]) -> list[tuple[int, int, int]]:
 
 class Found(NamedTuple):
     """What a day's rows are: how many; of them batches with body, batches without, and hashes only; how many signatures were
-    looked at; the keys that have rows with verdicts; the rows that a repair lost."""
+    looked at; the keys that have rows with verdicts; the rows that a repair lost; what is here of each chain."""
 
     rows: int
     whole: int
@@ -39,7 +40,8 @@ class Found(NamedTuple):
     hidden: int
     signatures: int
     flagged: tuple[str, ...]
-    lost: tuple[Lost, ...] = ()
+    lost: tuple[Lost, ...]
+    shown: dict[str, Shown]
 
 
 class DayCheck:
@@ -53,10 +55,12 @@ class DayCheck:
         verifies: Verifies | None,
         every: bool,
         repairs: list[tuple[int, int, int]],
+        judged: Judged,
     ) -> None:
         """`keys` by fingerprint; `every` signature, or only those at the head of each run of a chain; `repairs`: see above."""
         self._manifest, self._keys, self._centre, self._verifies, self._every = manifest, keys, centre, verifies, every
         self._counts: Counter[str] = Counter()
+        self._showing = Showing(judged, manifest.day)
         self._flagged: set[str] = set()
         self._repairs, self._lost = repairs, list[Lost]()
         self._heads: dict[str, tuple[Row, dict[str, Any]]] = {}
@@ -92,7 +96,9 @@ class DayCheck:
             raise Broken("rows", day=self._manifest.day, row=self._suspect or self._manifest.positions[0])
         count = self._counts
         batches = count["whole"], count["bare"], count["hidden"]
-        return Found(count["rows"], *batches, count["signatures"], tuple(sorted(self._flagged)), tuple(self._lost))
+        return Found(
+            count["rows"], *batches, count["signatures"], tuple(sorted(self._flagged)), tuple(self._lost), self._showing.shown()
+        )
 
     def _disorder(self, position: int, expected: int, rest: Iterable[Row]) -> Broken:
         """What was done where another position stands than the next."""
@@ -121,6 +127,7 @@ class DayCheck:
         if row.body is not None:
             self._check_body(row, header)
         self._check_verdicts(row, header)
+        self._showing.take(row, header)
         if row.verdicts != "[]":
             self._flagged.add(header["key"])
         chain = str(header.get("chain"))

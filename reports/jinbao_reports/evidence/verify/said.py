@@ -70,6 +70,10 @@ SAYS = {
         "{day}：报告期内有{count}行日志被隐去，只有哈希",
         "{day}: {count} journal rows of the report's period are withheld: only their hashes are here",
     ),
+    "withheld_late": (
+        "{day}到达的一批或几批可能涉及报告期，却未公开（链{chain}）",
+        "of what arrived on {day}, batches that may tell of the report's period are withheld (chain {chain})",
+    ),
     "tail": ("数据只到{day}，不是证据包所称的日期", "the data end with {day}, not where the package says"),
     "short": (
         "报告评定至{last}，清单只到{day}：尾部被截去",
