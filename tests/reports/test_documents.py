@@ -266,6 +266,14 @@ def test_names_are_never_markup(tmp_path: Path) -> None:
     assert any(made["links"][0]["name"] in cell.text for table in document.tables for cell in table._cells)
 
 
+def test_what_no_xml_can_hold_is_marked_in_word_as_in_print(tmp_path: Path) -> None:
+    made = load("one_link")
+    made["links"][0]["name"] = "红\u0001格\uffff镇"
+    files = issued(made, tmp_path, "month", formats=("docx",), langs=("zh",))
+    document = docx.Document(str(files["金保网月度运行简报-2021-04.docx"]))
+    assert any("红〓格〓镇" in cell.text for table in document.tables for cell in table._cells)
+
+
 def test_csv_gives_back_the_figures_and_no_formula(tmp_path: Path) -> None:
     made = load("forty_outages")
     made["links"][0]["name"] = "=cmd|' /C calc'!A0"

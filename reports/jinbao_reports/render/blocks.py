@@ -1,6 +1,6 @@
 """What a document is made of: dicts that `templates/document.typ` sets in type. Text only: data never becomes markup."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -18,6 +18,17 @@ class Column:
     mm: float
     align: str = "left"
     nowrap: bool = False
+
+
+def every_text(value: Any, change: Callable[[str], str]) -> Any:
+    """The value with each text in it changed, but for the names of its fields."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, list | tuple):
+        return [every_text(item, change) for item in value]
+    if isinstance(value, dict):
+        return {key: every_text(item, change) for key, item in value.items()}
+    return value
 
 
 def lines(*texts: str) -> list[str]:

@@ -8,21 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from jinbao_reports.render import fonts
+from jinbao_reports.render.blocks import every_text
 from jinbao_reports.render.document import Document
 from jinbao_reports.render.faults import RenderError
 
 TEMPLATE = "document.typ"
-
-
-def drawable(value: Any) -> Any:
-    """Every text of a document with 〓 in place of characters that no font of ours has."""
-    if isinstance(value, str):
-        return fonts.drawable(value)
-    if isinstance(value, list | tuple):
-        return [drawable(item) for item in value]
-    if isinstance(value, dict):
-        return {key: drawable(item) for key, item in value.items()}
-    return value
 
 
 def make_pdf(document: Document) -> bytes:
@@ -31,7 +21,9 @@ def make_pdf(document: Document) -> bytes:
     with tempfile.TemporaryDirectory(prefix="jinbao-report-") as room:
         root = Path(room)
         (root / TEMPLATE).write_bytes(template.read_bytes())
-        (root / "document.json").write_text(json.dumps(drawable(_sheet(document)), ensure_ascii=False), encoding="utf-8")
+        (root / "document.json").write_text(
+            json.dumps(every_text(_sheet(document), fonts.drawable), ensure_ascii=False), encoding="utf-8"
+        )
         for name, picture in document.pictures.items():
             (root / f"{name}.svg").write_bytes(picture.svg)
         return _compile(root, document.at)

@@ -1,6 +1,7 @@
 """A document becomes a Word file by docxtpl, from our template or from one the office has edited; the same bytes every time."""
 
 import io
+import re
 import zipfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -10,12 +11,15 @@ from docxtpl import DocxTemplate
 from jinja2 import TemplateError
 from markupsafe import Markup
 
-from jinbao_reports.render.blocks import Block, heading
+from jinbao_reports.render import fonts
+from jinbao_reports.render.blocks import Block, every_text, heading
 from jinbao_reports.render.document import Document
 from jinbao_reports.render.faults import TemplateFault
 from jinbao_reports.render.word_blocks import Setter
 from jinbao_reports.render.word_template import CHAPTERS, TEXTS, default_template, environment, unknown_fields
 
+# XML has no way to write these (XML 1.0 section 2.2); a ticket list or a ledger may hold them.
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
@@ -41,19 +45,24 @@ def _context(document: Document, made: DocxTemplate) -> dict[str, object]:
     setter = Setter(made.docx, document.pictures, indent=document.lang == "zh")
 
     def xml(blocks: list[Block]) -> Markup:
-        return Markup(setter.xml(blocks))  # made by us, every text escaped by lxml
+        return Markup(setter.xml(every_text(blocks, _writable)))  # made by us, every text escaped by lxml
 
     told = {chapter.key: chapter for chapter in document.told()}
     content = {key: list(told[key].blocks) if key in told else [] for key in CHAPTERS}
     whole = {key: [heading(told[key].heading), *blocks] if key in told else [] for key, blocks in content.items()}
     return {
-        **{name: getattr(document, name) for name in TEXTS},
+        **{name: _writable(getattr(document, name)) for name in TEXTS},
         "body": _Lazy(xml, list(document.blocks())),
         "opening": _Lazy(xml, list(document.opening)),
         "chapter": {key: _Lazy(xml, blocks) for key, blocks in whole.items()},
         "content": {key: _Lazy(xml, blocks) for key, blocks in content.items()},
-        "value": _Values(document.values),
+        "value": _Values(every_text(dict(document.values), _writable)),
     }
+
+
+def _writable(text: str) -> str:
+    """With the mark that a PDF has for what it cannot draw."""
+    return _NOT_XML.sub(fonts.GETA, text)
 
 
 class _Lazy:
