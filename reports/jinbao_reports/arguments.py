@@ -60,6 +60,13 @@ def add_inputs(command: argparse.ArgumentParser, *, required: bool = True) -> No
     add_lang(command)
 
 
+def data_folder(text: str) -> Path:
+    """The type of a `--store` that must be a collector's own: ledger, manifests and issued reports are nowhere else."""
+    if is_address(text):
+        raise argparse.ArgumentTypeError(f"{text}: a server's copy proves nothing; name the collector's data directory")
+    return Path(text)
+
+
 def add_calendar(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--calendar", type=Path, metavar="FILE.toml", help="legal days of another edition than ours (docs/config.md)"

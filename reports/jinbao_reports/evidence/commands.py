@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from jinbao_reports.arguments import add_inputs, add_lang, inputs
+from jinbao_reports.arguments import add_inputs, add_lang, data_folder, inputs
 from jinbao_reports.comparison import Figure, OutageClasses
 from jinbao_reports.comparison_table import FIGURE, LINK, OUTAGE, SCOPE, figure_rows, outage_rows
 from jinbao_reports.evidence import telling
@@ -57,13 +57,13 @@ def add_issue_arguments(command: argparse.ArgumentParser) -> None:
 
 def add_issued_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument("number", nargs="?", type=int, metavar="N", help="show what this amendment changed")
-    command.add_argument("--store", type=Path, required=True, metavar="DIRECTORY", help="a collector's data directory")
+    command.add_argument("--store", type=data_folder, required=True, metavar="DIRECTORY", help="a collector's data directory")
     command.add_argument("--json", action="store_true", help="JSON on standard output")
     add_lang(command)
 
 
 def add_sheet_arguments(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--store", type=Path, required=True, metavar="DIRECTORY", help="a collector's data directory")
+    command.add_argument("--store", type=data_folder, required=True, metavar="DIRECTORY", help="a collector's data directory")
     command.add_argument("--period", required=True, metavar="2021-04")
     command.add_argument("--timezone", type=ZoneInfo, default=ZoneInfo("Asia/Shanghai"), help="where days begin")
     command.add_argument("--json", action="store_true", help="JSON on standard output")

@@ -16,7 +16,7 @@ from jinbao_collector.home import Home, sync_directory
 from jinbao_collector.ledger import ISSUED, Ledger, Row
 from jinbao_reports.comparison import differing_figures, differing_outages
 from jinbao_reports.evidence.package import Order, Told, make_package
-from jinbao_reports.evidence.source import EvidenceError, as_json
+from jinbao_reports.evidence.source import EvidenceError, as_json, own_store
 from jinbao_reports.load import Asked
 from jinbao_reports.source import digest
 
@@ -98,12 +98,11 @@ def _issued(row: Row, rows: tuple[Row, ...], home: Home) -> Issued:
 
 def issue(asked: Asked, wish: Wish, now_ms: int, told: Told = lambda what, done, whole: None) -> Issued:
     """Judges, packs and freezes a report, and enters it. Raises EvidenceError if it contradicts what was issued before."""
-    if asked.store is None:
-        raise EvidenceError("a report is issued of a collector's --store")
-    known = issued_reports(asked.store)
+    store = own_store(asked)
+    known = issued_reports(store)
     if objection := _objection(known, asked.period, wish):
         raise EvidenceError(objection)
-    home, number = Home(asked.store), len(known) + 1
+    home, number = Home(store), len(known) + 1
     mark = {"number": number, "amends": wish.amends or None, "reason": wish.reason, "by": wish.by}
     draft = home.issued / f".{number:04d}.{os.getpid()}"
     draft.mkdir(parents=True)

@@ -14,7 +14,7 @@ from jinbao_reports.evidence.pack import Packer
 from jinbao_reports.evidence.rebuild import Rebuilt, key_text
 from jinbao_reports.evidence.report import Json, essence, find_outage, report_of
 from jinbao_reports.evidence.selection import Day, Window, rows_of, tell_of_before, wanted
-from jinbao_reports.evidence.source import EvidenceError, Source, as_json, opened
+from jinbao_reports.evidence.source import EvidenceError, Source, as_json, opened, own_store
 from jinbao_reports.evidence.verify import chains
 from jinbao_reports.evidence.verify.late import Judged
 from jinbao_reports.evidence.verify.rows import packed
@@ -76,12 +76,13 @@ class Order:
 def make_package(order: Order, file: Path, told: Told = lambda what, done, whole: None) -> Made:
     """Raises EvidenceError and whatever judging raises."""
     asked = order.asked
-    if asked.store is None or asked.ledgers:
-        raise EvidenceError("a package is made of a collector's --store; put entries of --ledger files there by `ledger add`")
+    store = own_store(asked)
+    if asked.ledgers:
+        raise EvidenceError("--ledger: nobody attests these entries; put them into the collector's ledger by `ledger add`")
     if asked.unsigned:
         raise EvidenceError("--unsigned: nobody signed these samples, so there is nothing that a package could prove")
     contract, period = contract_in_force([read_contract(one) for one in asked.contracts], asked.period)
-    with opened(asked.store, contract.value.zone) as source:
+    with opened(store, contract.value.zone) as source:
         if source.mended:
             raise EvidenceError(f"no manifest attests the repair in ledger row {source.mended} yet: wait for the next one")
         _check_declared(source, asked, str(local_day(period.span[1] - 1, contract.value.zone)))

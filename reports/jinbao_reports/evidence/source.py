@@ -17,6 +17,7 @@ from jinbao_collector.ledger import ENROLMENT, REPAIRED, REVOCATION, Ledger, Led
 from jinbao_collector.manifest import Manifests
 from jinbao_collector.volume import Volume, month_files
 from jinbao_reports.evidence.selection import Day
+from jinbao_reports.load import Asked
 
 
 class EvidenceError(CollectorError):
@@ -70,6 +71,17 @@ class Source:
         query = "SELECT DISTINCT key FROM batch JOIN sender ON sender.id = sender WHERE verdicts <> '[]'"
         found = frozenset(key for volume in self.volumes for (key,) in volume.db.execute(query))
         return found & self.roster.members.keys()
+
+
+def own_store(asked: Asked) -> Path:
+    """The collector's data directory that a report is to be proven from. Raises EvidenceError."""
+    if asked.server is not None:
+        raise EvidenceError(f"{asked.server}: a server's copy proves nothing; name the collector's data directory")
+    if asked.store is None:
+        raise EvidenceError(
+            "what samples or intervals of a file say cannot be proven; name a collector's data directory by --store"
+        )
+    return asked.store
 
 
 @contextmanager

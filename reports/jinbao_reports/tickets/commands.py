@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from jinbao_config.contract import read_contract
 from jinbao_config.links import ALL_LINKS, read_links
-from jinbao_reports.arguments import add_inputs, add_lang, inputs
+from jinbao_reports.arguments import add_inputs, add_lang, data_folder, inputs
 from jinbao_reports.comparison_table import figure_rows
 from jinbao_reports.importers.arguments import pair
 from jinbao_reports.interval import FOREVER, Span
@@ -48,7 +48,7 @@ def add_tickets_arguments(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--ledger", type=Path, action="append", default=[], metavar="ledger.toml", help="what is known already"
     )
-    command.add_argument("--store", type=Path, metavar="DIRECTORY", help="a collector's data directory, for its ledger")
+    command.add_argument("--store", type=data_folder, metavar="DIRECTORY", help="a collector's data directory, for its ledger")
     command.add_argument(
         "--out", type=Path, metavar="ledger-tickets.toml", help="write entries for `jinbao-collector ledger add`"
     )

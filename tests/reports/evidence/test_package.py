@@ -285,6 +285,23 @@ def test_a_late_batch_is_packed_with_the_period_it_tells_of(tmp_path: Path) -> N
     assert (done.days, done.found.rows - done.found.whole) == (5, 3)
 
 
+@pytest.mark.parametrize("command", ["package", "issue", "sheet", "issued", "tickets"])
+def test_a_server_s_copy_is_refused_where_only_a_data_directory_proves(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    declared = ["--links", str(tmp_path / "links.toml"), "--contract", str(tmp_path / "contract.toml")]
+    own = {"package": ["--out", "x.zip"], "issue": ["--by", "a"], "tickets": ["list.csv"]}.get(command, [])
+    judged = [*declared, "--period", PERIOD] if command in ("package", "issue") else []
+    listed = {"tickets": declared, "sheet": ["--period", "2021-04"]}.get(command, [])
+    if command in ("package", "issue"):
+        make_site(tmp_path)
+    try:
+        code = main([command, *own, "--store", "http://127.0.0.1:9", *judged, *listed])
+    except SystemExit as ended:  # argparse's way
+        code = int(ended.code or 0)
+    assert (code, "a server's copy proves nothing" in capsys.readouterr().err) == (2, True)
+
+
 def test_nothing_to_pack_without_manifests_and_no_half_package(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     site = make_site(tmp_path)
     shutil.rmtree(Home(site.data).manifests)
